@@ -1,0 +1,73 @@
+# luabox: see `make help`.
+
+# == SETTINGS ==
+
+CC ?= cc
+CFLAGS ?= -O2 -g
+LDFLAGS ?=
+PREFIX ?= /usr/local
+DESTDIR ?=
+BUILD ?= build
+WERROR ?=
+SANITIZE ?=
+
+# == END OF SETTINGS. NO NEED TO CHANGE ANYTHING BELOW THIS LINE ==
+
+LUA = lua5.4
+WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 \
+	   -Wno-missing-field-initializers $(if $(WERROR),-Werror)
+SANITIZER = $(if $(SANITIZE),-fsanitize=address$(,)undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
+, = ,
+ALL_CPPFLAGS = -D_GNU_SOURCE -Isrc -I$(BUILD) -I/usr/include/lua5.4 -I/usr/include/libnl3 $(CPPFLAGS)
+ALL_CFLAGS = -std=gnu11 -fPIC -fvisibility=hidden -fno-common $(WARNINGS) $(SANITIZER) -MMD -MP $(CFLAGS)
+
+# The program carries its libraries, so that it runs after being copied alone and starts without
+# their relocations; libmnl has no static form in Debian.
+STATIC = -l:libnl-route-3.a -l:libnl-3.a -l:libnftnl.a -lmnl -l:libseccomp.a \
+	 -l:libedit.a -l:libtinfo.a -l:libbsd.a -l:libmd.a -l:liblua5.4.a -lm -ldl -lpthread
+SHARED = -lnl-route-3 -lnl-3 -lnftnl -lmnl -lseccomp
+
+KERNEL = \
+	fault \
+	util
+
+BINDING = \
+	error \
+	handle \
+	options \
+	wait
+
+PROGRAM = \
+	main
+
+MODULES = \
+	luabox
+
+OBJECTS = $(KERNEL:%=$(BUILD)/kernel/%.o) $(BINDING:%=$(BUILD)/binding/%.o)
+PROGRAM_OBJECTS = $(PROGRAM:%=$(BUILD)/%.o)
+# luabox.net is lua/luabox/net.lua; luabox itself lua/luabox/init.lua
+LUA_FILES = $(patsubst luabox.%,lua/luabox/%.lua,$(filter luabox.%,$(MODULES))) lua/luabox/init.lua
+
+all: $(BUILD)/luabox $(BUILD)/luabox.so
+
+$(BUILD)/luabox: $(PROGRAM_OBJECTS) $(OBJECTS)
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -pie -Wl,-E -Wl,--as-needed -o $@ $^ $(STATIC)
+
+$(BUILD)/luabox.so: $(OBJECTS)
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -shared -Wl,--as-needed -o $@ $^ $(SHARED)
+
+$(BUILD)/%.o: src/%.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -c -o $@ $<
+
+$(BUILD)/embedded.h: tools/embed.lua Makefile $(LUA_FILES)
+	@mkdir -p $(@D)
+	$(LUA) tools/embed.lua $@ $(MODULES)
+
+$(BUILD)/main.o: $(BUILD)/embedded.h
+
+clean:
+	rm -rf $(BUILD)
+
+.PHONY: all clean
+-include $(OBJECTS:.o=.d) $(PROGRAM_OBJECTS:.o=.d)

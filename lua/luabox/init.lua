@@ -1,0 +1,24 @@
+--- luabox: containers, networks and the kernel's primitives.
+-- Each field is a module, loaded at first touch: `luabox.container` is
+-- `require "luabox.container"`, `luabox.sys.mount` is `require "luabox.sys.mount"`.
+-- @module luabox
+
+local function lazy(prefix)
+  return setmetatable({}, {
+    __index = function(self, name)
+      if type(name) ~= "string" or not name:match("^[%a_]+$") then return nil end
+      local ok, module = pcall(require, prefix .. name)
+      if not ok then
+        -- A module that is there and fails must not look like one that is missing.
+        if not tostring(module):find("module '" .. prefix .. name .. "' not found", 1, true) then error(module, 0) end
+        return nil
+      end
+      rawset(self, name, module)
+      return module
+    end,
+  })
+end
+
+local luabox = lazy("luabox.")
+rawset(luabox, "sys", lazy("luabox.sys."))
+return luabox

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT
+ * The luabox.error object: a table, so that scripts read its fields, with a
+ * metatable from the registry, so that C and Lua make the same type.
+ */
+#include "binding/binding.h"
+
+#include <errno.h>
+#include <string.h>
+
+static void set_text(lua_State *L, const char *field, const char *text)
+{
+	if (!text || !*text)
+		return;
+	lua_pushstring(L, text);
+	lua_setfield(L, -2, field);
+}
+
+/* strerrorname_np gives null for numbers it does not know. */
+static const char *code_of(lua_State *L, int error)
+{
+	const char *code = strerrorname_np(error);
+
+	return code ? code : lua_pushfstring(L, "errno %d", error);
+}
+
+static int error_tostring(lua_State *L);
+
+/* Pushes the metatable, made at the first need: any module may be loaded alone. */
+static void push_metatable(lua_State *L)
+{
+	if (!luaL_newmetatable(L, BOX_ERROR))
+		return;
+	lua_pushcfunction(L, error_tostring);
+	lua_setfield(L, -2, "__tostring");
+	lua_newtable(L);
+	lua_setfield(L, -2, "__index");
+}
+
+void box_push_error(lua_State *L, const struct fault *f)
+{
+	const char *code = code_of(L, f->error);
+
+	lua_createtable(L, 0, 8);
+	set_text(L, "op", f->op);
+	set_text(L, "subject", f->subject);
+	set_text(L, "code", code);
+	lua_pushinteger(L, f->error);
+	lua_setfield(L, -2, "errno");
+	set_text(L, "message", f->detail[0] ? f->detail : strerror(f->error));
+	set_text(L, "hint", f->hint);
+	luaL_traceback(L, L, NULL, 1);
+	lua_setfield(L, -2, "traceback");
+	push_metatable(L);
+	lua_setmetatable(L, -2);
+}
+
+int box_raise(lua_State *L, const struct fault *f)
+{
+	box_push_error(L, f);
+	return lua_error(L);
+}
+
+int box_fail(lua_State *L, int error, const char *op, const char *subject)
+{
+	struct fault f;
+
+	fault_set(&f, error < 0 ? -error : error, op, "%s", subject ? subject : "");
+	return box_raise(L, &f);
+}
+
+static void add_field(lua_State *L, luaL_Buffer *b, const char *before, const char *field, const char *after)
+{
+	if (lua_getfield(L, 1, field) == LUA_TNIL) {
+		lua_pop(L, 1);
+		return;
+	}
+	luaL_tolstring(L, -1, NULL);
+	lua_remove(L, -2);
+	lua_pushfstring(L, "%s%s%s", before, lua_tostring(L, -1), after);
+	lua_remove(L, -2);
+	luaL_addvalue(b);
+}
+
+/***
+One sentence of an error: contexts, operation, subject, message, code and hint.
+@function tostring
+@tparam luabox.error e
+@treturn string as in "start container 'web': mount /box/tmp: Operation not permitted (EPERM); hint"
+@usage local ok, e = pcall(error, luabox.error.new { op = "mount", subject = "/x", message = "no" })
+assert(luabox.sys.error.tostring(e) == "mount /x: no")
+*/
+static int error_tostring(lua_State *L)
+{
+	luaL_Buffer b;
+	lua_Integer contexts;
+	int has_subject;
+
+	luaL_checktype(L, 1, LUA_TTABLE);
+	lua_settop(L, 1);
+	contexts = lua_getfield(L, 1, "context") == LUA_TTABLE ? luaL_len(L, 2) : 0;
+	has_subject = lua_getfield(L, 1, "subject") != LUA_TNIL;
+	luaL_buffinit(L, &b);
+	for (lua_Integer i = contexts; i >= 1; i--) {
+		lua_geti(L, 2, i);
+		luaL_addvalue(&b);
+		luaL_addstring(&b, ": ");
+	}
+	add_field(L, &b, "", "op", has_subject ? "" : ": ");
+	add_field(L, &b, " ", "subject", ": ");
+	add_field(L, &b, "", "message", "");
+	add_field(L, &b, " (", "code", ")");
+	add_field(L, &b, "; ", "hint", "");
+	luaL_pushresult(&b);
+	return 1;
+}
+
+/***
+The symbol of an errno.
+@function name
+@int errno
+@treturn ?string nil for a number that has none
+@see errno(3)
+@usage assert(luabox.sys.error.name(1) == "EPERM")
+*/
+static int error_name(lua_State *L)
+{
+	lua_pushstring(L, strerrorname_np((int)luaL_checkinteger(L, 1)));
+	return 1;
+}
+
+/***
+The message of an errno.
+@function strerror
+@int errno
+@treturn string
+@see strerror(3)
+@usage assert(luabox.sys.error.strerror(1) == "Operation not permitted")
+*/
+static int error_strerror(lua_State *L)
+{
+	lua_pushstring(L, strerror((int)luaL_checkinteger(L, 1)));
+	return 1;
+}
+
+static const luaL_Reg functions[] = {
+	{ "name", error_name }, { "strerror", error_strerror }, { "tostring", error_tostring }, { NULL, NULL }
+};
+
+BOX_MODULE(error)
+{
+	luaL_newlib(L, functions);
+	push_metatable(L);
+	lua_setfield(L, -2, "metatable");
+	return 1;
+}

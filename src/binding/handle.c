@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT
+ * Handles: userdata that own one descriptor and close themselves.
+ */
+#include "binding/binding.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "kernel/util.h"
+
+#define CLOSE_KEY "luabox.handle.close"
+
+/* The userdata at 'index' if its metatable is one of ours. */
+static struct box_fd *to_handle(lua_State *L, int index)
+{
+	struct box_fd *h = lua_touserdata(L, index);
+
+	if (!h || lua_islightuserdata(L, index) || luaL_getmetafield(L, index, CLOSE_KEY) == LUA_TNIL)
+		return NULL;
+	lua_pop(L, 1);
+	return h;
+}
+
+/* Close method, __gc and __close: once, keeps errno, raises nothing. The type's
+ * own close runs before, so that it can still use the descriptor. */
+static int handle_close(lua_State *L)
+{
+	struct box_fd *h = to_handle(L, 1);
+	int fd;
+
+	if (!h)
+		return luaL_typeerror(L, 1, "luabox handle");
+	luaL_getmetafield(L, 1, CLOSE_KEY);
+	if (lua_iscfunction(L, -1))
+		lua_tocfunction(L, -1)(L);
+	fd = h->fd;
+	h->fd = -1;
+	util_close(fd);
+	return 0;
+}
+
+static int handle_fileno(lua_State *L)
+{
+	lua_pushinteger(L, box_checkfd(L, 1));
+	return 1;
+}
+
+static int handle_tostring(lua_State *L)
+{
+	struct box_fd *h = to_handle(L, 1);
+	const char *type;
+
+	if (!h)
+		return luaL_typeerror(L, 1, "luabox handle");
+	luaL_getmetafield(L, 1, "__name");
+	type = lua_tostring(L, -1);
+	if (h->fd < 0)
+		lua_pushfstring(L, "%s (closed)", type);
+	else
+		lua_pushfstring(L, "%s (%d)", type, h->fd);
+	return 1;
+}
+
+static const luaL_Reg metamethods[] = { { "__gc", handle_close },
+					{ "__close", handle_close },
+					{ "__tostring", handle_tostring },
+					{ NULL, NULL } };
+
+static const luaL_Reg common[] = { { "close", handle_close }, { "fileno", handle_fileno }, { NULL, NULL } };
+
+void box_handle_type(lua_State *L, const char *type, const luaL_Reg *methods, lua_CFunction close)
+{
+	if (!luaL_newmetatable(L, type)) {
+		lua_pop(L, 1);
+		return;
+	}
+	luaL_setfuncs(L, metamethods, 0);
+	if (close)
+		lua_pushcfunction(L, close);
+	else
+		lua_pushboolean(L, 1);
+	lua_setfield(L, -2, CLOSE_KEY);
+	luaL_newlib(L, common);
+	if (methods)
+		luaL_setfuncs(L, methods, 0);
+	lua_setfield(L, -2, "__index");
+	lua_pop(L, 1);
+}
+
+void *box_handle_new(lua_State *L, const char *type, size_t size)
+{
+	struct box_fd *h = lua_newuserdatauv(L, size, 1);
+
+	memset(h, 0, size);
+	h->fd = -1;
+	h->owner = getpid();
+	luaL_setmetatable(L, type);
+	return h;
+}
+
+struct box_fd *box_fd_new(lua_State *L)
+{
+	box_handle_type(L, BOX_FD_TYPE, NULL, NULL);
+	return box_handle_new(L, BOX_FD_TYPE, sizeof(struct box_fd));
+}
+
+void *box_handle_check(lua_State *L, int arg, const char *type)
+{
+	struct box_fd *h = luaL_checkudata(L, arg, type);
+
+	if (h->fd < 0)
+		luaL_argerror(L, arg, lua_pushfstring(L, "attempt to use a closed %s", type));
+	return h;
+}
+
+static int file_fd(lua_State *L, int index)
+{
+	luaL_Stream *s = luaL_testudata(L, index, LUA_FILEHANDLE);
+
+	return s && s->closef ? fileno(s->f) : -1;
+}
+
+int box_tofd(lua_State *L, int index)
+{
+	struct box_fd *h;
+	int is_integer;
+	lua_Integer n;
+
+	if (lua_type(L, index) == LUA_TNUMBER) {
+		n = lua_tointegerx(L, index, &is_integer);
+		return is_integer && n >= 0 && n <= INT32_MAX ? (int)n : -1;
+	}
+	h = to_handle(L, index);
+	return h ? h->fd : file_fd(L, index);
+}
+
+int box_checkfd(lua_State *L, int arg)
+{
+	int fd = box_tofd(L, arg);
+
+	if (fd >= 0)
+		return fd;
+	if (lua_isuserdata(L, arg))
+		return luaL_argerror(L, arg, lua_pushfstring(L, "attempt to use a closed handle"));
+	return luaL_typeerror(L, arg, "handle, io file or descriptor number");
+}

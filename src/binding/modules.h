@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT
+ * The modules of luabox.sys, one line each: X(name). The program preloads them,
+ * luabox.so exports them.
+ */
+#define BOX_MODULES(X)                                                                                       \
+	X(error)                                                                                             \
+	X(options)
+
+#define BOX_DECLARE(name) BOX_MODULE(name);
+BOX_MODULES(BOX_DECLARE)
+#undef BOX_DECLARE

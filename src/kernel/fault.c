@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+#include "kernel/fault.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+int fault_set(struct fault *f, int error, const char *op, const char *subject, ...)
+{
+	va_list ap;
+
+	if (!f)
+		return -error;
+	f->error = error;
+	f->detail[0] = f->hint[0] = '\0';
+	snprintf(f->op, sizeof f->op, "%s", op);
+	va_start(ap, subject);
+	vsnprintf(f->subject, sizeof f->subject, subject, ap);
+	va_end(ap);
+	return -error;
+}
+
+int fault_hint(struct fault *f, const char *hint, ...)
+{
+	va_list ap;
+
+	if (!f)
+		return 0;
+	va_start(ap, hint);
+	vsnprintf(f->hint, sizeof f->hint, hint, ap);
+	va_end(ap);
+	return -f->error;
+}

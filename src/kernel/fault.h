@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT
+ * What went wrong on the kernel side: plain data of a fixed size, so that it is
+ * filled without allocation and crosses a pipe in one atomic write (pipe(7)).
+ */
+#ifndef LUABOX_FAULT_H
+#define LUABOX_FAULT_H
+
+struct fault {
+	int error;         /* a positive errno */
+	char op[32];       /* the system call or step, "pivot_root" */
+	char subject[256]; /* on what: a path, a link; "" where there is nothing to name */
+	char detail[256];  /* the kernel's own sentence (extended ack), or "" */
+	char hint[512];    /* why, and what to do; or "" */
+};
+
+/* Fills 'f' (null is allowed) and returns -error, so that a caller can write
+ * `return fault_set(f, errno, "mount", "%s", target);`. Keeps no pointer; a text
+ * too long is cut. Safe between clone and exec: no allocation, no locale. */
+int fault_set(struct fault *f, int error, const char *op, const char *subject, ...)
+	__attribute__((format(printf, 4, 5)));
+
+/* Adds what to do to a fault that was just set. Returns -f->error. */
+int fault_hint(struct fault *f, const char *hint, ...) __attribute__((format(printf, 2, 3)));
+
+#endif
