@@ -29,6 +29,7 @@ SHARED = -lnl-route-3 -lnl-3 -lnftnl -lmnl -lseccomp
 
 KERNEL = \
 	fault \
+	netns_socket \
 	util
 
 BINDING = \

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+#include "kernel/netns_socket.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <sys/socket.h>
+
+#include "kernel/util.h"
+
+static int make_socket(int domain, int type, int protocol, struct fault *f)
+{
+	int fd = socket(domain, type | SOCK_CLOEXEC, protocol);
+
+	return fd >= 0 ? fd : fault_set(f, errno, "socket", "domain %d, protocol %d", domain, protocol);
+}
+
+static int enter(int netns, struct fault *f)
+{
+	int error = setns(netns, CLONE_NEWNET) < 0 ? errno : 0;
+
+	if (!error)
+		return 0;
+	fault_set(f, error, "setns", "net (%d)", netns);
+	if (error == EINVAL)
+		fault_hint(f, "the descriptor is not of a network namespace");
+	if (error == EPERM)
+		fault_hint(f, "entering it takes CAP_SYS_ADMIN in the user namespace that owns it");
+	return -error;
+}
+
+static void come_back(int home)
+{
+	if (setns(home, CLONE_NEWNET) == 0)
+		return;
+	perror("luabox: cannot return to the network namespace");
+	abort();
+}
+
+int net_socket_in(int netns, int domain, int type, int protocol, struct fault *f)
+{
+	cleanup_fd int home = -1;
+	int fd, rc;
+
+	if (netns < 0)
+		return make_socket(domain, type, protocol, f);
+	home = retry_eintr(open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
+	if (home < 0)
+		return fault_set(f, errno, "open", "/proc/thread-self/ns/net");
+	rc = enter(netns, f);
+	if (rc < 0)
+		return rc;
+	fd = make_socket(domain, type, protocol, f);
+	come_back(home);
+	return fd;
+}
