@@ -29,6 +29,7 @@ SHARED = -lnl-route-3 -lnl-3 -lnftnl -lmnl -lseccomp
 
 KERNEL = \
 	fault \
+	namespace \
 	netns_socket \
 	util
 

@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: MIT */
+#include "kernel/namespace.h"
+
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <linux/nsfs.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/wait.h>
+
+#include "kernel/util.h"
+
+#ifndef CLONE_NEWTIME
+#define CLONE_NEWTIME 0x00000080
+#endif
+
+const struct ns_type ns_types[NS_TYPES] = {
+	{ "cgroup", CLONE_NEWCGROUP }, { "ipc", CLONE_NEWIPC }, { "mnt", CLONE_NEWNS },
+	{ "net", CLONE_NEWNET },       { "pid", CLONE_NEWPID }, { "time", CLONE_NEWTIME },
+	{ "user", CLONE_NEWUSER },     { "uts", CLONE_NEWUTS },
+};
+
+const char *ns_type_name(int flag)
+{
+	for (int i = 0; i < NS_TYPES; i++)
+		if (ns_types[i].flag == flag)
+			return ns_types[i].name;
+	return "?";
+}
+
+/* "mnt,pid" */
+static const char *join_names(int types, char *buf, size_t size)
+{
+	size_t used = 0;
+
+	buf[0] = '\0';
+	for (int i = 0; i < NS_TYPES; i++)
+		if (types & ns_types[i].flag && used < size)
+			used += (size_t)snprintf(buf + used, size - used, used ? ",%s" : "%s",
+						 ns_types[i].name);
+	return buf;
+}
+
+static int open_failed(int error, pid_t pid, const char *path, struct fault *f)
+{
+	fault_set(f, error, "open", "%s", path);
+	if (error == ENOENT && access("/proc/self/ns", F_OK) < 0)
+		fault_hint(f, "/proc is not mounted here; mount it first");
+	else if (error == ENOENT && access("/proc/self/ns/mnt", F_OK) == 0 && !pid)
+		fault_hint(f, "this kernel has no such namespaces");
+	else if (error == ENOENT)
+		fault_hint(f, "there is no process %d in this pid namespace", (int)pid);
+	else if (error == EACCES || error == EPERM)
+		fault_hint(f, "looking into process %d takes CAP_SYS_PTRACE in its user namespace", (int)pid);
+	return -error;
+}
+
+int ns_open(int type, pid_t pid, struct fault *f)
+{
+	char path[64];
+	int fd;
+
+	if (pid)
+		snprintf(path, sizeof path, "/proc/%d/ns/%s", (int)pid, ns_type_name(type));
+	else
+		snprintf(path, sizeof path, "/proc/thread-self/ns/%s", ns_type_name(type));
+	fd = retry_eintr(open(path, O_RDONLY | O_CLOEXEC));
+	return fd >= 0 ? fd : open_failed(errno, pid, path, f);
+}
+
+int ns_type_of(int fd, struct fault *f)
+{
+	int type = ioctl(fd, NS_GET_NSTYPE);
+
+	if (type >= 0)
+		return type;
+	fault_set(f, errno, "NS_GET_NSTYPE", "descriptor %d", fd);
+	return fault_hint(f, "it is not a namespace's");
+}
+
+int ns_open_path(int type, const char *path, struct fault *f)
+{
+	cleanup_fd int fd = retry_eintr(open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+	int found;
+
+	if (fd < 0)
+		return fault_set(f, errno, "open", "%s", path);
+	found = ioctl(fd, NS_GET_NSTYPE);
+	if (found == type)
+		return take_fd(&fd);
+	fault_set(f, EINVAL, "open namespace", "%s", path);
+	if (found < 0)
+		return fault_hint(f, "it is no namespace: neither a pin nor a file of /proc/PID/ns");
+	return fault_hint(f, "it is a %s namespace, not %s", ns_type_name(found), ns_type_name(type));
+}
+
+/* What /proc/self/status says under 'key', such as "Threads:"; -1 if nothing. */
+static long status_value(const char *key, int base)
+{
+	char text[4096];
+	const char *at;
+
+	if (util_read_file(AT_FDCWD, "/proc/self/status", text, sizeof text) < 0)
+		return -1;
+	at = strstr(text, key);
+	return at ? strtol(at + strlen(key), NULL, base) : -1;
+}
+
+static void explain_enter(int error, int fd, int types, struct fault *f)
+{
+	int found = ioctl(fd, NS_GET_NSTYPE);
+
+	if (error == EINVAL && found >= 0 && types && !(found & types))
+		fault_hint(f, "the descriptor is of a %s namespace", ns_type_name(found));
+	else if (error == EINVAL && types & CLONE_NEWUSER)
+		fault_hint(
+			f,
+			"a process cannot enter the user namespace it is in, nor any with several threads");
+	else if (error == EINVAL && types & (CLONE_NEWNS | CLONE_NEWTIME) && status_value("Threads:", 10) > 1)
+		fault_hint(f, "a process with several threads cannot do this");
+	else if (error == EINVAL && types & CLONE_NEWPID)
+		fault_hint(f, "only a pid namespace below the present one can be entered");
+	else if (error == EPERM)
+		fault_hint(
+			f,
+			"it takes CAP_SYS_ADMIN in the user namespace that owns the target, and for mnt also "
+			"CAP_SYS_CHROOT; enter that user namespace first, or be root");
+	else if (error == ESRCH)
+		fault_hint(f, "the process has ended");
+}
+
+int ns_enter(int fd, int types, struct fault *f)
+{
+	char names[64];
+	int error;
+
+	if (setns(fd, types) == 0)
+		return 0;
+	error = errno;
+	fault_set(f, error, "setns", "%s", join_names(types, names, sizeof names));
+	explain_enter(error, fd, types, f);
+	return -error;
+}
+
+/* A type whose limit is 0, or else the first of them: what ENOSPC is about. */
+static int limit_reached(int types, char *path, size_t size, long *limit)
+{
+	char value[32];
+
+	for (int i = 0; i < NS_TYPES; i++) {
+		if (!(types & ns_types[i].flag))
+			continue;
+		snprintf(path, size, "/proc/sys/user/max_%s_namespaces", ns_types[i].name);
+		if (util_read_file(AT_FDCWD, path, value, sizeof value) < 0)
+			continue;
+		*limit = strtol(value, NULL, 10);
+		if (*limit == 0 || types == ns_types[i].flag)
+			return 1;
+	}
+	return 0;
+}
+
+static void explain_no_space(int types, struct fault *f)
+{
+	char path[64];
+	long limit;
+
+	if (limit_reached(types, path, sizeof path, &limit))
+		fault_hint(
+			f,
+			"%s is %ld (it counts a user's namespaces at every level above too), or user or pid "
+			"namespaces are nested 32 deep",
+			path, limit);
+	else
+		fault_hint(f,
+			   "a limit of /proc/sys/user/max_*_namespaces is reached, or user or pid namespaces "
+			   "are nested 32 deep");
+}
+
+static int file_is(const char *path, const char *start)
+{
+	char text[32];
+
+	return util_read_file(AT_FDCWD, path, text, sizeof text) > 0 && !strncmp(text, start, strlen(start));
+}
+
+static void explain_user_denied(struct fault *f)
+{
+	if (file_is("/proc/sys/kernel/unprivileged_userns_clone", "0"))
+		fault_hint(f, "this system keeps user namespaces from unprivileged users: sysctl "
+			      "kernel.unprivileged_userns_clone is 0");
+	else if (file_is("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1"))
+		fault_hint(f, "AppArmor keeps user namespaces from unprivileged users: sysctl "
+			      "kernel.apparmor_restrict_unprivileged_userns is 1");
+	else
+		fault_hint(f,
+			   "a user namespace cannot be made in a chroot, nor by a user who has no id in the "
+			   "present one, nor where seccomp forbids it");
+}
+
+static void explain_unshare(int error, int types, struct fault *f)
+{
+	if (error == ENOSPC || error == EUSERS)
+		explain_no_space(types, f);
+	else if (error == EPERM && types & CLONE_NEWUSER)
+		explain_user_denied(f);
+	else if (error == EPERM)
+		fault_hint(f, "it takes CAP_SYS_ADMIN: be root, or add \"user\" to the types");
+	else if (error == EINVAL && types & CLONE_NEWUSER && status_value("Threads:", 10) > 1)
+		fault_hint(f, "a process with several threads cannot make itself a user namespace");
+	else if (error == EINVAL)
+		fault_hint(f,
+			   "this kernel lacks one of these types, or pid or time was unshared before and no "
+			   "child was started since");
+}
+
+int ns_unshare(int types, struct fault *f)
+{
+	char names[64];
+	int error;
+
+	if (unshare(types) == 0)
+		return 0;
+	error = errno;
+	fault_set(f, error, "unshare", "%s", join_names(types, names, sizeof names));
+	explain_unshare(error, types, f);
+	return -error;
+}
+
+static void come_back(int home, int type)
+{
+	if (setns(home, type) == 0)
+		return;
+	dprintf(STDERR_FILENO, "luabox: cannot return to the %s namespace: %s\n", ns_type_name(type),
+		strerror(errno));
+	abort();
+}
+
+static int create_by_visit(int type, struct fault *f)
+{
+	const char *path = type == CLONE_NEWTIME ? "/proc/thread-self/ns/time_for_children" : NULL;
+	cleanup_fd int home = ns_open(type, 0, f);
+	int fd, rc;
+
+	if (home < 0)
+		return home;
+	rc = ns_unshare(type, f);
+	if (rc < 0)
+		return rc;
+	fd = path ? ns_open_path(type, path, f) : ns_open(type, 0, f);
+	come_back(home, type);
+	return fd;
+}
+
+struct birth {
+	int type, fd;
+	struct fault *fault;
+};
+
+/* Runs in a child that shares memory and descriptors: the namespace that it was born into
+ * is left open for the parent. */
+static int open_and_end(void *arg)
+{
+	struct birth *b = arg;
+
+	b->fd = ns_open(b->type, 0, b->fault);
+	_exit(0);
+}
+
+static int create_by_child(int type, struct fault *f)
+{
+	struct birth b = { .type = type, .fd = -ECHILD, .fault = f };
+	char stack[16384] __attribute__((aligned(16)));
+	sigset_t all, before;
+	int error;
+	pid_t pid;
+
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, &before);
+	pid = clone(open_and_end, stack + sizeof stack, CLONE_VM | CLONE_VFORK | CLONE_FILES | type, &b);
+	error = errno;
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	if (pid < 0) {
+		fault_set(f, error, "clone", "%s", ns_type_name(type));
+		explain_unshare(error, type, f);
+		return -error;
+	}
+	/* No exit signal was asked for: __WCLONE, and nobody else's wait() sees it. */
+	(void)retry_eintr(waitpid(pid, NULL, __WCLONE));
+	return b.fd;
+}
+
+int ns_create(int type, struct fault *f)
+{
+	if (type == CLONE_NEWPID) {
+		fault_set(f, EINVAL, "create namespace", "pid");
+		return fault_hint(f, "a pid namespace lives only with its first process; spawn one with "
+				     "namespaces = \"pid\"");
+	}
+	if (type == CLONE_NEWNS || type == CLONE_NEWUSER)
+		return create_by_child(type, f);
+	return create_by_visit(type, f);
+}
+
+static int related(int fd, unsigned long request, const char *op, struct fault *f)
+{
+	int found = ioctl(fd, request), error = errno;
+
+	if (found >= 0)
+		return found;
+	fault_set(f, error, op, "descriptor %d", fd);
+	if (error == EPERM)
+		fault_hint(f, "it is above the caller's own namespaces, or there is none");
+	if (error == EINVAL)
+		fault_hint(f, "only pid and user namespaces have parents");
+	return -error;
+}
+
+int ns_owner(int fd, struct fault *f)
+{
+	return related(fd, NS_GET_USERNS, "NS_GET_USERNS", f);
+}
+
+int ns_parent(int fd, struct fault *f)
+{
+	return related(fd, NS_GET_PARENT, "NS_GET_PARENT", f);
+}
+
+int ns_owner_uid(int fd, uid_t *uid, struct fault *f)
+{
+	if (ioctl(fd, NS_GET_OWNER_UID, uid) == 0)
+		return 0;
+	fault_set(f, errno, "NS_GET_OWNER_UID", "descriptor %d", fd);
+	return fault_hint(f, "only a user namespace has an owner's uid");
+}
+
+static int is_nsfs(int fd)
+{
+	struct statfs s;
+
+	return fstatfs(fd, &s) == 0 && s.f_type == NSFS_MAGIC;
+}
+
+/* An empty file that was there is taken; anything else is not ours to cover. */
+static int open_pin_target(const char *path, int *made, struct fault *f)
+{
+	cleanup_fd int fd = retry_eintr(open(path, O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0));
+	struct stat st;
+
+	*made = fd >= 0;
+	if (fd < 0 && errno == EEXIST)
+		fd = retry_eintr(open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC));
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return fault_set(f, errno, "open", "%s", path);
+	if (*made || (S_ISREG(st.st_mode) && st.st_size == 0 && !is_nsfs(fd)))
+		return take_fd(&fd);
+	fault_set(f, EEXIST, "pin", "%s", path);
+	return is_nsfs(fd) ? fault_hint(f, "a namespace is pinned there already; unpin it first")
+			   : fault_hint(f, "a pin takes a new name, or an empty file");
+}
+
+static int bind_fd(int fd, int target, const char *path, struct fault *f)
+{
+	char from[32], to[32];
+	int error;
+
+	snprintf(from, sizeof from, "/proc/self/fd/%d", fd);
+	snprintf(to, sizeof to, "/proc/self/fd/%d", target);
+	if (mount(from, to, NULL, MS_BIND, NULL) == 0)
+		return 0;
+	error = errno;
+	fault_set(f, error, "mount", "%s", path);
+	if (error == EINVAL && ioctl(fd, NS_GET_NSTYPE) == CLONE_NEWNS)
+		fault_hint(
+			f,
+			"a mnt namespace can be pinned only from one that is older than it, on a mount that "
+			"is private");
+	return -error;
+}
+
+int ns_pin(int fd, const char *path, struct fault *f)
+{
+	cleanup_fd int target = -1;
+	int made, rc = ns_type_of(fd, f);
+
+	if (rc < 0)
+		return rc;
+	target = open_pin_target(path, &made, f);
+	if (target < 0)
+		return target;
+	rc = bind_fd(fd, target, path, f);
+	if (rc < 0 && made)
+		unlink(path);
+	return rc;
+}
+
+/* The file under a pin, if it looks like one made for it. */
+static int remove_pin_file(const char *path, struct fault *f)
+{
+	struct stat st;
+
+	if (lstat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == 0 && unlink(path) < 0 &&
+	    errno != ENOENT)
+		return fault_set(f, errno, "unlink", "%s", path);
+	return 0;
+}
+
+int ns_unpin(const char *path, struct fault *f)
+{
+	cleanup_fd int fd = retry_eintr(open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC));
+
+	if (fd < 0)
+		return fault_set(f, errno, "open", "%s", path);
+	if (!is_nsfs(fd)) {
+		fault_set(f, EINVAL, "unpin", "%s", path);
+		return fault_hint(f, "no namespace is pinned there; nothing was removed");
+	}
+	if (umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW) < 0)
+		return fault_set(f, errno, "umount", "%s", path);
+	return remove_pin_file(path, f);
+}
