@@ -15,7 +15,7 @@ SANITIZE ?=
 
 LUA = lua5.4
 WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 \
-	   -Wno-missing-field-initializers $(if $(WERROR),-Werror)
+	   -Wno-missing-field-initializers -Wno-format-zero-length $(if $(WERROR),-Werror)
 SANITIZER = $(if $(SANITIZE),-fsanitize=address$(,)undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
 , = ,
 ALL_CPPFLAGS = -D_GNU_SOURCE -Isrc -I$(BUILD) -I/usr/include/lua5.4 -I/usr/include/libnl3 $(CPPFLAGS)
@@ -28,12 +28,15 @@ STATIC = -l:libnl-route-3.a -l:libnl-3.a -l:libnftnl.a -lmnl -l:libseccomp.a \
 SHARED = -lnl-route-3 -lnl-3 -lnftnl -lmnl -lseccomp
 
 KERNEL = \
+	capability \
 	fault \
 	namespace \
 	netns_socket \
+	seccomp \
 	util
 
 BINDING = \
+	capability \
 	error \
 	handle \
 	options \

@@ -3,6 +3,7 @@
  * luabox.so exports them.
  */
 #define BOX_MODULES(X)                                                                                       \
+	X(capability)                                                                                        \
 	X(error)                                                                                             \
 	X(options)
 

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT
+ * System call filters: described as rules, compiled by libseccomp into BPF, kept as
+ * BPF and loaded as often as wanted. seccomp(2), seccomp_init(3).
+ */
+#ifndef LUABOX_SECCOMP_H
+#define LUABOX_SECCOMP_H
+
+#include <linux/filter.h>
+#include <seccomp.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kernel/fault.h"
+
+#define SEC_ARGS 6
+
+/* One call with one action; a rule with compares applies where all of them hold. */
+struct sec_rule {
+	int number; /* as sec_number gives it */
+	uint32_t action;
+	unsigned count;
+	struct scmp_arg_cmp args[SEC_ARGS];
+};
+
+struct sec_filter {
+	uint32_t otherwise; /* for a call that no rule names or whose compares do not hold */
+	uint32_t newer;     /* for a number above SEC_NEWEST, which the rules' author cannot have known */
+	uint32_t foreign;   /* for a call of another architecture, x32 included */
+	const struct sec_rule *rules;
+	size_t count;
+};
+
+/* The number of a call on this architecture; -ENOSYS for one that this architecture
+ * never had (most profiles name some), -EINVAL for a name that is nobody's. */
+int sec_number(const char *name);
+
+/* Compiles into a binary tree by number. Returns a descriptor of a memfd that holds the
+ * BPF, as `bwrap --seccomp` reads it too. */
+int sec_build(const struct sec_filter *s, struct fault *f);
+
+/* Maps what sec_build returned, for as long as the caller wants; sec_unmap undoes it. */
+int sec_map(int fd, struct sock_fprog *program, struct fault *f);
+void sec_unmap(struct sock_fprog *program);
+
+/* Child-safe. The filter binds the caller and all that come from it, for ever. */
+int sec_load(const struct sock_fprog *program, struct fault *f);
+
+#endif
