@@ -46,7 +46,12 @@ PROGRAM = \
 	main
 
 MODULES = \
-	luabox
+	luabox \
+	luabox.error \
+	luabox.option_kinds \
+	luabox.options \
+	luabox.scope \
+	luabox.units
 
 OBJECTS = $(KERNEL:%=$(BUILD)/kernel/%.o) $(BINDING:%=$(BUILD)/binding/%.o)
 PROGRAM_OBJECTS = $(PROGRAM:%=$(BUILD)/%.o)

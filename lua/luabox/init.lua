@@ -21,4 +21,13 @@ end
 
 local luabox = lazy("luabox.")
 rawset(luabox, "sys", lazy("luabox.sys."))
+
+--- Calls a function and returns its results, or nil and the luabox.error that it raised: `luabox.error.try`.
+-- @function try
+-- @tparam function f
+-- @param ... its arguments
+-- @usage
+-- local value, e = luabox.try(luabox.error.raise, { op = "open", subject = "/x", code = "ENOENT" })
+-- assert(value == nil and e.code == "ENOENT")
+rawset(luabox, "try", function(...) return require("luabox.error").try(...) end)
 return luabox

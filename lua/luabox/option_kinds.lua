@@ -1,0 +1,171 @@
+--- The single values that luabox.options knows: each function takes a value and its description, and returns
+-- the value to use, or nil and a sentence without a subject ("string expected, got number").
+-- @module luabox.option_kinds
+local nearest = require("luabox.sys.options").nearest
+
+local M = {}
+
+-- The Lua types that a kind takes: how `any` chooses among its alternatives.
+M.accepts = {
+  string = { string = true },
+  integer = { number = true },
+  number = { number = true },
+  boolean = { boolean = true },
+  ["function"] = { ["function"] = true },
+  enum = { string = true },
+  list = { table = true },
+  map = { table = true },
+  table = { table = true },
+  size = { number = true, string = true },
+  duration = { number = true, string = true },
+  address = { string = true, table = true },
+  subnet = { string = true, table = true },
+  handle = { userdata = true, number = true },
+  object = { table = true, userdata = true },
+}
+
+-- How messages call a kind, where its own name would not do.
+local spoken = {
+  enum = "string",
+  size = "number of bytes or string such as '64M'",
+  duration = "number of seconds or string such as '1.5s'",
+  address = "string",
+  subnet = "string",
+  handle = "handle, io file or descriptor number",
+}
+
+function M.spoken(description)
+  return description.is or spoken[description[1]] or description[1]
+end
+
+function M.expected(what, value)
+  return ("%s expected, got %s"):format(what, value == nil and "no value" or type(value))
+end
+
+--- What may have been meant, as the end of a sentence.
+-- @string word
+-- @tparam {string,...} names
+-- @treturn string "; did you mean 'x'?", or "; expected one of 'x', 'y'" where nothing is near
+function M.suggestion(word, names)
+  local best = nearest(word, names)
+  if best then return ("; did you mean '%s'?"):format(best) end
+  return "; expected one of '" .. table.concat(names, "', '") .. "'"
+end
+
+local function out_of_range(value, shown, d)
+  if not (d.min and value < d.min or d.max and value > d.max or value ~= value) then return nil end
+  if d.min and d.max then return ("%s is out of range (%s to %s)"):format(shown, d.min, d.max) end
+  if d.min then return ("%s is out of range (at least %s)"):format(shown, d.min) end
+  if d.max then return ("%s is out of range (at most %s)"):format(shown, d.max) end
+  return shown .. " is out of range"
+end
+
+local checks = {}
+M.checks = checks
+
+function checks.string(value, d)
+  if type(value) ~= "string" then return nil, M.expected("string", value) end
+  if value:find("\0", 1, true) then return nil, "contains a zero byte" end
+  local max = d.max
+  if max and #value > max then
+    return nil, ("'%.80s' is %d bytes long; at most %d are allowed"):format(value, #value, max)
+  end
+  if #value < (d.min or 0) then return nil, "is empty" end
+  if d.pattern and not value:find(d.pattern) then return nil, ("'%.80s' %s"):format(value, d.says) end
+  return value
+end
+
+function checks.integer(value, d)
+  local number = type(value) == "number" and math.tointeger(value)
+  if not number then return nil, M.expected("integer", value) end
+  local problem = out_of_range(number, number, d)
+  if problem then return nil, problem end
+  return number
+end
+
+function checks.number(value, d)
+  if type(value) ~= "number" then return nil, M.expected("number", value) end
+  local problem = out_of_range(value, ("%g"):format(value), d)
+  if problem then return nil, problem end
+  return value
+end
+
+function checks.boolean(value)
+  if type(value) ~= "boolean" then return nil, M.expected("boolean", value) end
+  return value
+end
+
+checks["function"] = function(value)
+  if type(value) ~= "function" then return nil, M.expected("function", value) end
+  return value
+end
+
+function checks.enum(value, d)
+  local names = d.names
+  for i = 1, #names do
+    if names[i] == value then return value end
+  end
+  if type(value) ~= "string" then return nil, M.expected("string", value) end
+  return nil, ("unknown value '%s'%s"):format(value, M.suggestion(value, names))
+end
+
+local function unit_check(parse, d, value)
+  local number, problem = parse(value)
+  problem = problem or out_of_range(number, ("'%s'"):format(value), d)
+  if problem then return nil, problem end
+  return number
+end
+
+function checks.size(value, d)
+  if not M.accepts.size[type(value)] then return nil, M.expected(spoken.size, value) end
+  return unit_check(require("luabox.units").size, d, value)
+end
+
+function checks.duration(value, d)
+  if not M.accepts.duration[type(value)] then return nil, M.expected(spoken.duration, value) end
+  return unit_check(require("luabox.units").duration, d, value)
+end
+
+function checks.address(value, d)
+  local address = require "luabox.address"
+  if address.is(value) then return address.require_prefix(value, d.prefix) end
+  if type(value) ~= "string" then return nil, M.expected("string", value) end
+  local parsed, problem = address.parse(value)
+  if not parsed then return nil, problem end
+  return address.require_prefix(parsed, d.prefix)
+end
+
+function checks.subnet(value)
+  local address = require "luabox.address"
+  if address.is(value) then value = tostring(value) end
+  if type(value) ~= "string" then return nil, M.expected("string", value) end
+  return address.subnet(value)
+end
+
+local function is_open_handle(value)
+  local fileno = getmetatable(value).__index.fileno
+  return pcall(fileno, value)
+end
+
+function checks.handle(value)
+  local kind = type(value)
+  if kind == "number" and math.tointeger(value) and value >= 0 then return value end
+  if io.type(value) == "file" then return value end
+  local meta = kind == "userdata" and getmetatable(value)
+  local is_handle = meta and type(meta.__index) == "table" and meta.__index.fileno
+  if io.type(value) == "closed file" or is_handle and not is_open_handle(value) then
+    return nil, "attempt to use a closed handle"
+  end
+  if not is_handle then return nil, M.expected(spoken.handle, value) end
+  return value
+end
+
+function checks.object(value, d)
+  local meta = getmetatable(value)
+  local name = type(meta) == "table" and meta.__name
+  if name == d.is then return value end
+  if value == nil or type(name) ~= "string" then return nil, M.expected(d.is, value) end
+  return nil, ("%s expected, got %s"):format(d.is, name)
+end
+
+return M

@@ -1,0 +1,46 @@
+--- busted's helper: fails a test, and a file, that leaves something behind.
+package.path = package.path .. ";tests/?.lua" -- last: tests/busted.lua is not busted
+
+local busted = require "busted"
+local leaks = require "leaks"
+local system = require "system"
+
+-- What the kernel frees asynchronously (a network namespace, a reaped process) gets this long.
+local GRACE = 2.0
+local PAUSE = 0.01
+
+local function remaining(before)
+  local deadline = system.monotime() + GRACE
+  while true do
+    local lines = leaks.difference(before, leaks.snapshot())
+    if #lines == 0 or system.monotime() > deadline then return lines end
+    system.sleep(PAUSE)
+  end
+end
+
+local function require_nothing_left(before, what)
+  local lines = remaining(before)
+  if #lines > 0 then error(what .. " left a difference:\n" .. table.concat(lines, "\n"), 0) end
+end
+
+local before_test, before_file
+
+busted.subscribe({ "file", "start" }, function()
+  before_file = leaks.snapshot()
+  return nil, true
+end)
+
+busted.subscribe({ "test", "start" }, function()
+  before_test = leaks.snapshot()
+  return nil, true
+end)
+
+busted.subscribe({ "test", "end" }, function()
+  require_nothing_left(before_test, "the test")
+  return nil, true
+end)
+
+busted.subscribe({ "file", "end" }, function()
+  require_nothing_left(before_file, "the file")
+  return nil, true
+end)

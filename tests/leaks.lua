@@ -1,0 +1,153 @@
+--- What this process and its namespaces hold, as a set of lines: two of them compared show what a test left.
+local lfs = require "lfs"
+
+-- Set by tests/sandbox: only there are links, processes and mounts nobody else's.
+local IN_SANDBOX = os.getenv("LUABOX_SANDBOX") == "1"
+
+local SYSCTLS = {
+  "net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding", "kernel/hostname", "kernel/domainname",
+}
+
+local function entries(directory)
+  local names = {}
+  if lfs.attributes(directory, "mode") ~= "directory" then return names end
+  for name in lfs.dir(directory) do
+    if name ~= "." and name ~= ".." then names[#names + 1] = name end
+  end
+  return names
+end
+
+local function target(path)
+  return lfs.symlinkattributes(path, "target")
+end
+
+local function contents(path)
+  local file <close> = io.open(path)
+  return file and file:read("a") or ""
+end
+
+-- Runs a command and gives its lines.
+local function output(command)
+  local pipe <close> = assert(io.popen(command))
+  return pipe:read("a")
+end
+
+local sources = {}
+
+-- What the listing itself has open is left out: it is gone when its links are read.
+function sources.descriptor(add)
+  for _, number in ipairs(entries("/proc/self/fd")) do
+    local to = target("/proc/self/fd/" .. number)
+    if to then add(number .. " -> " .. to) end
+  end
+end
+
+function sources.child(add)
+  for _, task in ipairs(entries("/proc/self/task")) do
+    for pid in contents("/proc/self/task/" .. task .. "/children"):gmatch("%d+") do
+      add(pid .. " " .. contents("/proc/" .. pid .. "/cmdline"):gsub("\0", " "))
+    end
+  end
+end
+
+function sources.namespace(add)
+  for _, name in ipairs(entries("/proc/self/ns")) do add(name .. " " .. target("/proc/self/ns/" .. name)) end
+end
+
+-- Umask, capabilities, signal masks, no_new_privs, seccomp.
+function sources.status(add)
+  for line in contents("/proc/self/status"):gmatch("[^\n]+") do
+    local name = line:match("^([%w_]+):")
+    if name == "Umask" or name == "NoNewPrivs" or name == "Seccomp" or name:find("^Sig[BIC]") or name:find("^Cap") then
+      add(line)
+    end
+  end
+end
+
+function sources.directory(add)
+  add(lfs.currentdir())
+end
+
+local private = {}
+
+function private.process(add)
+  for _, pid in ipairs(entries("/proc")) do
+    if pid:find("^%d+$") then add(pid .. " " .. contents("/proc/" .. pid .. "/comm")) end
+  end
+end
+
+function private.mount(add)
+  for line in contents("/proc/self/mountinfo"):gmatch("[^\n]+") do add(line) end
+end
+
+function private.link(add)
+  for name in contents("/proc/self/net/dev"):gmatch("\n%s*([^%s:]+):") do add(name) end
+end
+
+private["network address"] = function(add)
+  for line in contents("/proc/self/net/if_inet6"):gmatch("[^\n]+") do add(line) end
+  for line in contents("/proc/self/net/fib_trie"):gmatch("|%-%- ([%d.]+)") do add(line) end
+end
+
+function private.route(add)
+  for line in contents("/proc/self/net/route"):gmatch("[^\n]+") do add(line) end
+end
+
+private["nft table"] = function(add)
+  for line in output("nft list tables 2>/dev/null"):gmatch("[^\n]+") do add(line) end
+end
+
+function private.cgroup(add)
+  for line in output("find /sys/fs/cgroup -type d -name 'luabox*' 2>/dev/null"):gmatch("[^\n]+") do add(line) end
+end
+
+private["network namespace"] = function(add)
+  for _, name in ipairs(entries("/run/netns")) do add(name) end
+end
+
+private["state file"] = function(add)
+  local command = "find /run /tmp -path /run/netns -prune -o -path '*luabox*' -print 2>/dev/null"
+  for line in output(command):gmatch("[^\n]+") do add(line) end
+end
+
+function private.sysctl(add)
+  for _, name in ipairs(SYSCTLS) do
+    add(name .. " = " .. contents("/proc/sys/" .. name))
+  end
+end
+
+local M = {}
+
+--- Everything there is now.
+-- @treturn {[string]=boolean,...}
+function M.snapshot()
+  collectgarbage()
+  collectgarbage()
+  local set = {}
+  local function read(from)
+    for kind, source in pairs(from) do
+      source(function(line) set[kind .. " " .. line:gsub("%s+$", "")] = true end)
+    end
+  end
+  read(sources)
+  if IN_SANDBOX then read(private) end
+  return set
+end
+
+local function missing(from, set, sign, lines)
+  for line in pairs(set) do
+    if not from[line] then lines[#lines + 1] = sign .. line end
+  end
+end
+
+--- The lines that are only in one of two snapshots.
+-- @treturn {string,...} sorted; "+ " before what is new, "- " before what is gone
+function M.difference(before, after)
+  local lines = {}
+  missing(before, after, "+ ", lines)
+  missing(after, before, "- ", lines)
+  table.sort(lines)
+  return lines
+end
+
+return M

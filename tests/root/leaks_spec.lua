@@ -1,0 +1,68 @@
+local leaks = require "leaks"
+
+local function run(command)
+  assert(os.execute(command .. " >/dev/null"), command)
+end
+
+-- What appears in the comparison when `make` runs, and that nothing does after `unmake`.
+local function assert_seen(expected, make, unmake)
+  local before = leaks.snapshot()
+  make()
+  local lines = leaks.difference(before, leaks.snapshot())
+  unmake()
+  assert.is_true(#lines > 0, "nothing was seen")
+  assert.is_truthy(table.concat(lines, "\n"):find(expected, 1, true), table.concat(lines, "\n"))
+  assert.same({}, leaks.difference(before, leaks.snapshot()))
+end
+
+local function seen_command(expected, make, unmake)
+  assert_seen(expected, function() run(make) end, function() run(unmake) end)
+end
+
+describe("leak check #root", function()
+  it("sees an open descriptor", function()
+    local file
+    assert_seen("-> /dev/null", function() file = assert(io.open("/dev/null")) end, function() file:close() end)
+  end)
+
+  it("sees a process", function()
+    local pipe
+    assert_seen("+ child ", function() pipe = io.popen("read line", "w") end, function() pipe:close() end)
+  end)
+
+  it("sees an orphan", function()
+    seen_command("+ process ", "sleep 60 & echo $! | tee /tmp/pid",
+      "pid=$(cat /tmp/pid); rm /tmp/pid; kill $pid; while [ -e /proc/$pid ]; do sleep 0.01; done")
+  end)
+
+  it("sees a mount", function()
+    seen_command("+ mount ", "mount -t tmpfs tmpfs /mnt", "umount /mnt")
+  end)
+
+  it("sees a link", function()
+    seen_command("+ link box0", "ip link add box0 type bridge", "ip link delete box0")
+  end)
+
+  it("sees an address", function()
+    seen_command("+ network address 10.9.8.7",
+      "ip address add 10.9.8.7/32 dev lo", "ip address delete 10.9.8.7/32 dev lo")
+  end)
+
+  it("sees a table of nftables", function()
+    seen_command("+ nft table table inet box", "nft add table inet box", "nft delete table inet box")
+  end)
+
+  it("sees a named network namespace", function()
+    seen_command("+ network namespace box", "ip netns add box",
+      "ip netns delete box && umount /run/netns && rmdir /run/netns")
+  end)
+
+  it("sees a file of state", function()
+    seen_command("+ state file /run/luabox/x", "mkdir /run/luabox && touch /run/luabox/x", "rm -r /run/luabox")
+  end)
+
+  it("sees a changed sysctl", function()
+    seen_command("+ sysctl net/ipv4/ip_forward = 1",
+      "sysctl -w net.ipv4.ip_forward=1", "sysctl -w net.ipv4.ip_forward=0")
+  end)
+end)
