@@ -33,6 +33,8 @@ KERNEL = \
 	namespace \
 	netns_socket \
 	seccomp \
+	seccomp_default \
+	seccomp_profile \
 	util
 
 BINDING = \
@@ -40,6 +42,7 @@ BINDING = \
 	error \
 	handle \
 	options \
+	seccomp \
 	wait
 
 PROGRAM = \
@@ -75,6 +78,16 @@ $(BUILD)/embedded.h: tools/embed.lua Makefile $(LUA_FILES)
 	$(LUA) tools/embed.lua $@ $(MODULES)
 
 $(BUILD)/main.o: $(BUILD)/embedded.h
+
+# A filter takes a millisecond to compile, so the default one is compiled here.
+$(BUILD)/seccomp_default: tools/seccomp_default.c src/kernel/seccomp.c src/kernel/seccomp_profile.c src/kernel/fault.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CPPFLAGS) $(filter-out -MMD -MP,$(ALL_CFLAGS)) $(LDFLAGS) -o $@ $^ -lseccomp
+
+$(BUILD)/seccomp_default.h: $(BUILD)/seccomp_default
+	$(BUILD)/seccomp_default > $@.new && mv $@.new $@
+
+$(BUILD)/kernel/seccomp_default.o: $(BUILD)/seccomp_default.h
 
 clean:
 	rm -rf $(BUILD)

@@ -5,7 +5,8 @@
 #define BOX_MODULES(X)                                                                                       \
 	X(capability)                                                                                        \
 	X(error)                                                                                             \
-	X(options)
+	X(options)                                                                                           \
+	X(seccomp)
 
 #define BOX_DECLARE(name) BOX_MODULE(name);
 BOX_MODULES(BOX_DECLARE)

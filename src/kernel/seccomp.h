@@ -13,8 +13,10 @@
 #include "kernel/fault.h"
 
 #define SEC_ARGS 6
+#define SEC_NAME_SIZE 64 /* no call's name is longer, with its zero */
 
-/* One call with one action; a rule with compares applies where all of them hold. */
+/* One call with one action; a rule with compares applies where all of them hold, and
+ * goes before one without for the same call. */
 struct sec_rule {
 	int number; /* as sec_number gives it */
 	uint32_t action;
@@ -24,7 +26,7 @@ struct sec_rule {
 
 struct sec_filter {
 	uint32_t otherwise; /* for a call that no rule names or whose compares do not hold */
-	uint32_t newer;     /* for a number above SEC_NEWEST, which the rules' author cannot have known */
+	uint32_t newer;     /* for a number that did not exist when luabox was written */
 	uint32_t foreign;   /* for a call of another architecture, x32 included */
 	const struct sec_rule *rules;
 	size_t count;
@@ -37,6 +39,9 @@ int sec_number(const char *name);
 /* Compiles into a binary tree by number. Returns a descriptor of a memfd that holds the
  * BPF, as `bwrap --seccomp` reads it too. */
 int sec_build(const struct sec_filter *s, struct fault *f);
+
+/* A descriptor as sec_build's of a program that was built before. */
+int sec_keep(const struct sock_filter *program, size_t count, struct fault *f);
 
 /* Maps what sec_build returned, for as long as the caller wants; sec_unmap undoes it. */
 int sec_map(int fd, struct sock_fprog *program, struct fault *f);
