@@ -29,6 +29,10 @@ SHARED = -lnl-route-3 -lnl-3 -lnftnl -lmnl -lseccomp
 
 KERNEL = \
 	capability \
+	cgroup \
+	cgroup_layout \
+	cgroup_limits \
+	cgroup_tree \
 	fault \
 	namespace \
 	netns_socket \
@@ -39,6 +43,7 @@ KERNEL = \
 
 BINDING = \
 	capability \
+	cgroup \
 	error \
 	handle \
 	options \

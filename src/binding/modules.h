@@ -4,6 +4,7 @@
  */
 #define BOX_MODULES(X)                                                                                       \
 	X(capability)                                                                                        \
+	X(cgroup)                                                                                            \
 	X(error)                                                                                             \
 	X(options)                                                                                           \
 	X(seccomp)

@@ -1,0 +1,825 @@
+/* SPDX-License-Identifier: MIT */
+/***
+Control groups behind cgroup v2's names, on v1, v2 and hybrid alike.
+A group is a directory `luabox-NAME` below the caller's own cgroup in each hierarchy that it needs.
+In the hybrid layout the cgroup2 hierarchy tracks, freezes and kills; limits go to version 1's.
+@module luabox.sys.cgroup
+*/
+#include "binding/binding.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernel/cgroup.h"
+
+#define TYPE "luabox.cgroup"
+#define PERIOD 100000 /* microseconds: the kernel's default */
+#define REMOVE_TIMEOUT 2.0
+
+struct box_cgroup {
+	struct box_fd h; /* the tracker's directory */
+	struct cgroup cg;
+};
+
+static struct box_cgroup *check(lua_State *L)
+{
+	return box_handle_check(L, 1, TYPE);
+}
+
+/* The handle closes the tracker's descriptor itself. */
+static int cgroup_release(lua_State *L)
+{
+	struct box_cgroup *c = lua_touserdata(L, 1);
+
+	if (c->cg.count)
+		c->cg.dir[c->cg.tracker < 0 ? 0 : c->cg.tracker].fd = -1;
+	cg_release(&c->cg);
+	return 0;
+}
+
+/* ---- limits from an options table ---- */
+
+struct create_options {
+	const char *name, *parent;
+};
+
+#define LIMIT_OPTIONS                                                                                        \
+	{ "memory.max", BOX_ANY }, { "memory.swap.max", BOX_ANY }, { "cpu.max", BOX_ANY },                   \
+		{ "cpu.weight", BOX_ANY }, { "pids.max", BOX_ANY }, { "cpuset.cpus", BOX_ANY },              \
+	{                                                                                                    \
+		"io.max", BOX_TABLE                                                                          \
+	}
+
+static const struct box_opt create_options[] = {
+	{ "name", BOX_STRING, offsetof(struct create_options, name), .required = 1, .min = 1,
+	  .max = CG_NAME_MAX },
+	{ "parent", BOX_STRING, offsetof(struct create_options, parent), .min = 1, .max = PATH_MAX - 512 },
+	LIMIT_OPTIONS,
+	{ 0 },
+};
+
+static const struct box_opt limit_options[] = { LIMIT_OPTIONS, { 0 } };
+
+static int bad_value(lua_State *L, int arg, const char *name, const char *expected)
+{
+	const char *text = luaL_tolstring(L, -1, NULL);
+
+	return box_option_error(L, arg, NULL, name, "%s expected, got %s%.80s%s", expected,
+				lua_type(L, -2) == LUA_TSTRING ? "'" : "", text,
+				lua_type(L, -2) == LUA_TSTRING ? "'" : "");
+}
+
+/* "64M": a number with one of K M G T, powers of 1024. Returns whether it is one. */
+static int parse_size(const char *s, uint64_t *out)
+{
+	static const char units[] = "KMGT";
+	char *end;
+	const char *unit;
+	int shift = 0;
+
+	if (*s < '0' || *s > '9')
+		return 0;
+	errno = 0;
+	*out = strtoull(s, &end, 10);
+	if (*end && (unit = strchr(units, *end))) {
+		shift = 10 * (int)(unit - units + 1);
+		end++;
+	}
+	if (errno || *end || *out > (uint64_t)INT64_MAX >> shift)
+		return 0;
+	*out <<= shift;
+	return 1;
+}
+
+/* The value at the top of the stack as a count from 'min' to 'max', or "max". */
+static uint64_t get_count(lua_State *L, int arg, const char *name, int64_t min, int64_t max, int sizes)
+{
+	const char *expected =
+		sizes ? "a size as in 67108864 or \"64M\", or \"max\"," : "an integer or \"max\"";
+	const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
+	uint64_t value = 0;
+	int ok;
+
+	if (text && !strcmp(text, "max"))
+		return CG_MAX;
+	if (text) {
+		ok = sizes && parse_size(text, &value);
+	} else {
+		value = (uint64_t)lua_tointegerx(L, -1, &ok);
+	}
+	if (!ok)
+		bad_value(L, arg, name, expected);
+	if ((int64_t)value < min || (int64_t)value > max)
+		box_option_error(L, arg, NULL, name, "%lld is out of range (%lld to %lld)", (long long)value,
+				 (long long)min, (long long)max);
+	return value;
+}
+
+static void get_memory(lua_State *L, int arg, struct cg_limits *l)
+{
+	l->memory_max = get_count(L, arg, "memory.max", 0, INT64_MAX, 1);
+}
+
+static void get_swap(lua_State *L, int arg, struct cg_limits *l)
+{
+	l->swap_max = get_count(L, arg, "memory.swap.max", 0, INT64_MAX, 1);
+}
+
+static void get_pids(lua_State *L, int arg, struct cg_limits *l)
+{
+	l->pids_max = get_count(L, arg, "pids.max", 1, 4194304, 0);
+}
+
+static void get_weight(lua_State *L, int arg, struct cg_limits *l)
+{
+	int ok;
+	lua_Integer weight = lua_tointegerx(L, -1, &ok);
+
+	if (!ok || lua_type(L, -1) != LUA_TNUMBER)
+		bad_value(L, arg, "cpu.weight", "an integer");
+	if (weight < 1 || weight > 10000)
+		box_option_error(L, arg, NULL, "cpu.weight", "%lld is out of range (1 to 10000)",
+				 (long long)weight);
+	l->cpu_weight = (uint64_t)weight;
+}
+
+/* "20000 100000", "max 100000" or "max", as in version 2's file. */
+static void get_cpu_text(lua_State *L, int arg, struct cg_limits *l)
+{
+	const char *text = lua_tostring(L, -1);
+	int end = -1;
+
+	l->cpu_quota = CG_MAX;
+	if (!strcmp(text, "max"))
+		return;
+	if (sscanf(text, "max %" SCNu64 "%n", &l->cpu_period, &end) < 1 || end < 0)
+		if (sscanf(text, "%" SCNu64 " %" SCNu64 "%n", &l->cpu_quota, &l->cpu_period, &end) < 2)
+			end = -1;
+	if (end < 0 || text[end])
+		bad_value(L, arg, "cpu.max", "a number of CPUs, or \"QUOTA PERIOD\" in microseconds,");
+	if (l->cpu_quota < 1000 || l->cpu_period < 1000 || l->cpu_period > 1000000)
+		box_option_error(L, arg, NULL, "cpu.max",
+				 "'%.80s': quota from 1000 and period from 1000 to 1000000 microseconds",
+				 text);
+}
+
+static void get_cpu_max(lua_State *L, int arg, struct cg_limits *l)
+{
+	double cpus = lua_tonumber(L, -1);
+
+	l->cpu_period = PERIOD;
+	if (lua_type(L, -1) == LUA_TSTRING) {
+		get_cpu_text(L, arg, l);
+		return;
+	}
+	if (lua_type(L, -1) != LUA_TNUMBER)
+		bad_value(L, arg, "cpu.max", "a number of CPUs, or \"QUOTA PERIOD\" in microseconds,");
+	if (!(cpus >= 0.01 && cpus <= 10000))
+		box_option_error(L, arg, NULL, "cpu.max", "%g is out of range (0.01 to 10000 CPUs)", cpus);
+	l->cpu_quota = (uint64_t)llround(cpus * PERIOD);
+}
+
+static void get_cpus(lua_State *L, int arg, struct cg_limits *l)
+{
+	const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "";
+
+	if (!*text || text[strspn(text, "0123456789,-")])
+		bad_value(L, arg, "cpuset.cpus", "a list of CPUs as in \"0-3,7\"");
+	l->cpus = text;
+}
+
+/* "8:0 rbps=1048576 wiops=max" */
+static int is_io_line(const char *s)
+{
+	static const char *const keys[] = { "rbps=", "wbps=", "riops=", "wiops=" };
+	int n = 0;
+
+	if (sscanf(s, "%*u:%*u%n", &n) < 0 || !n)
+		return 0;
+	for (s += n; *s; s += n) {
+		size_t k = 0;
+
+		s += *s == ' ';
+		while (k < 4 && strncmp(s, keys[k], strlen(keys[k])))
+			k++;
+		if (k == 4)
+			return 0;
+		s += strlen(keys[k]);
+		n = !strncmp(s, "max", 3) ? 3 : (int)strspn(s, "0123456789");
+		if (!n || (s[n] && s[n] != ' '))
+			return 0;
+	}
+	return n > 0 && s[-1] != ':';
+}
+
+/* The lines become one string, in the place of the list on the stack. */
+static void get_io(lua_State *L, int arg, struct cg_limits *l)
+{
+	int list = lua_gettop(L);
+	lua_Integer n = luaL_len(L, list);
+	luaL_Buffer b;
+
+	luaL_buffinit(L, &b);
+	for (lua_Integer i = 1; i <= n; i++) {
+		lua_geti(L, list, i);
+		if (lua_type(L, -1) != LUA_TSTRING || !is_io_line(lua_tostring(L, -1)))
+			bad_value(L, arg, "io.max", "a list of lines as in \"8:0 rbps=1048576 wiops=max\"");
+		luaL_addvalue(&b);
+		luaL_addchar(&b, '\n');
+	}
+	luaL_pushresult(&b);
+	lua_replace(L, list);
+	l->io = lua_tostring(L, list);
+}
+
+static void (*const getters[CG_LIMITS])(lua_State *L, int arg, struct cg_limits *l) = {
+	[CG_MEMORY_MAX] = get_memory, [CG_SWAP_MAX] = get_swap, [CG_CPU_MAX] = get_cpu_max,
+	[CG_CPU_WEIGHT] = get_weight, [CG_PIDS_MAX] = get_pids, [CG_CPUSET_CPUS] = get_cpus,
+	[CG_IO_MAX] = get_io,
+};
+
+/* Reads the limits in the table at 'arg'; the strings stay on the stack. */
+static void get_limits(lua_State *L, int arg, struct cg_limits *l)
+{
+	luaL_checkstack(L, CG_LIMITS + 8, NULL);
+	for (int i = 0; i < CG_LIMITS; i++) {
+		lua_pushstring(L, cg_limit_name(i));
+		if (lua_rawget(L, arg) == LUA_TNIL) {
+			lua_pop(L, 1);
+			continue;
+		}
+		getters[i](L, arg, l);
+		l->set |= 1u << i;
+	}
+}
+
+/* ---- making ---- */
+
+static void check_name(lua_State *L, const char *name)
+{
+	if (strpbrk(name, "/\n"))
+		box_option_error(L, 1, NULL, "name", "'%.80s' contains a slash or a newline", name);
+}
+
+static void check_parent(lua_State *L, const char *parent)
+{
+	if (parent && (*parent != '/' || strstr(parent, "/..") || strchr(parent, '\n')))
+		box_option_error(
+			L, 1, NULL, "parent",
+			"'%.80s' is not a path of cgroups as in /proc/self/cgroup: \"/\" or \"/a/b\"",
+			parent);
+}
+
+static void push_paths(lua_State *L, const struct cgroup *cg)
+{
+	lua_createtable(L, cg->count, 0);
+	for (int i = 0; i < cg->count; i++) {
+		lua_pushstring(L, cg->dir[i].path);
+		lua_seti(L, -2, i + 1);
+	}
+}
+
+static void announce(lua_State *L, const struct cgroup *cg)
+{
+	if (lua_isnoneornil(L, 2))
+		return;
+	lua_pushvalue(L, 2);
+	push_paths(L, cg);
+	lua_call(L, 1, 0);
+}
+
+/***
+Make a control group, empty, with its limits set.
+@function create
+@tparam table o
+@tparam string o.name at most 200 bytes, no slash; the directories are called `luabox-NAME`
+@tparam[opt] string o.parent the cgroup to make it in, as in /proc/self/cgroup (`"/"`, `"/a/b"`); the caller's
+own if absent
+@tparam[opt] int|string o.memory.max bytes, `"64M"` (K, M, G, T) or `"max"`
+@tparam[opt] int|string o.memory.swap.max bytes of swap, likewise; with cgroup v1 only together with
+`memory.max`
+@tparam[opt] number|string o.cpu.max CPUs (0.2 is a fifth of one), or `"QUOTA PERIOD"` in microseconds, or
+`"max"`
+@tparam[opt] int o.cpu.weight share of the CPUs against neighbours, 1 to 10000; the kernel's default is 100
+@tparam[opt] int|string o.pids.max tasks, or `"max"`
+@tparam[opt] string o.cpuset.cpus CPUs as in `"0-3,7"`
+@tparam[opt] {string,...} o.io.max lines `"MAJOR:MINOR rbps=… wbps=… riops=… wiops=…"`
+@tparam[opt] function before called with the list of the directories just before they are made, so that they
+can be told to the keeper
+@treturn luabox.cgroup
+@raise luabox.error: EEXIST; EACCES and EROFS; ENOTSUP if a controller is not there; EBUSY under cgroup v2's
+rule of no internal processes. After an error no directory is left.
+@see cgroups(7)
+@usage local cg <close> = luabox.sys.cgroup.create { name = "doc-create", ["pids.max"] = 10 }
+assert(cg:get("pids.max") == 10)
+cg:remove()
+*/
+static int cgroup_create(lua_State *L)
+{
+	struct create_options o = { 0 };
+	struct cg_limits l = { 0 };
+	struct box_cgroup *c;
+	struct fault f;
+
+	box_options(L, 1, create_options, &o);
+	check_name(L, o.name);
+	check_parent(L, o.parent);
+	if (!lua_isnoneornil(L, 2))
+		luaL_checktype(L, 2, LUA_TFUNCTION);
+	get_limits(L, 1, &l);
+	c = box_handle_new(L, TYPE, sizeof *c);
+	if (cg_plan(&c->cg, o.name, o.parent, l.set, &f) < 0)
+		return box_raise(L, &f);
+	announce(L, &c->cg);
+	if (cg_make(&c->cg, &l, &f) < 0)
+		return box_raise(L, &f);
+	c->h.fd = c->cg.dir[c->cg.tracker].fd;
+	return 1;
+}
+
+/* ---- methods ---- */
+
+/***
+A control group.
+`close` lets go of its descriptors; the group itself stays until `remove`.
+@type luabox.cgroup
+*/
+
+/***
+The directories of the group, in the order in which they were made.
+@function paths
+@treturn {string,...}
+@usage local cg <close> = luabox.sys.cgroup.create { name = "doc-paths" }
+assert(cg:paths()[1]:match("/luabox%-doc%-paths$"))
+cg:remove()
+*/
+static int cgroup_paths(lua_State *L)
+{
+	push_paths(L, &check(L)->cg);
+	return 1;
+}
+
+/***
+The descriptor of the cgroup2 directory, for a child that is born inside (CLONE_INTO_CGROUP).
+@function fd
+@treturn ?int nil where cgroup2 is not mounted
+@see clone(2)
+@usage local cg <close> = luabox.sys.cgroup.create { name = "doc-fd" }
+assert(cg:fd() == cg:fileno())
+cg:remove()
+*/
+static int cgroup_fd(lua_State *L)
+{
+	const struct box_cgroup *c = check(L);
+
+	if (c->cg.dir[c->cg.tracker].version == 2)
+		lua_pushinteger(L, c->h.fd);
+	else
+		lua_pushnil(L);
+	return 1;
+}
+
+/***
+Descriptors to which a child with one thread writes `"0"` to move itself into the group.
+Without `all` only those that `fd` does not serve: version 1's `tasks`, which take no lock and 40
+microseconds.
+@function attach_fds
+@tparam[opt=false] boolean all cgroup2's `cgroup.procs` too (that one takes milliseconds)
+@treturn {luabox.fd,...}
+@usage local cg <close> = luabox.sys.cgroup.create { name = "doc-fds", ["pids.max"] = 10 }
+assert(#cg:attach_fds(true) == #cg:paths())
+cg:remove()
+*/
+static int cgroup_attach_fds(lua_State *L)
+{
+	const struct box_cgroup *c = check(L);
+	int all = lua_toboolean(L, 2);
+	struct fault f;
+
+	lua_newtable(L);
+	for (int i = 0; i < c->cg.count; i++) {
+		struct box_fd *fd;
+
+		if (c->cg.dir[i].version == 2 && !all)
+			continue;
+		fd = box_fd_new(L);
+		fd->fd = cg_attach_fd(&c->cg.dir[i], &f);
+		if (fd->fd < 0)
+			return box_raise(L, &f);
+		lua_seti(L, -2, luaL_len(L, -2) + 1);
+	}
+	return 1;
+}
+
+/***
+Move a process with all its threads into the group; takes milliseconds per hierarchy.
+@function attach
+@int pid
+@raise luabox.error: ESRCH for no such process, EBUSY, EINVAL
+@usage local cg <close> = luabox.sys.cgroup.create { name = "doc-attach" }
+local ok, e = pcall(cg.attach, cg, 4194304)
+assert(not ok and e.code == "ESRCH")
+cg:remove()
+*/
+static int cgroup_attach(lua_State *L)
+{
+	const struct box_cgroup *c = check(L);
+	lua_Integer pid = luaL_checkinteger(L, 2);
+	struct fault f;
+
+	luaL_argcheck(L, pid > 0 && pid <= INT_MAX, 2, "not the number of a process");
+	if (cg_attach(&c->cg, (pid_t)pid, &f) < 0)
+		return box_raise(L, &f);
+	return 0;
+}
+
+static void push_number(lua_State *L, uint64_t value)
+{
+	if (value == CG_MAX)
+		lua_pushliteral(L, "max");
+	else
+		lua_pushinteger(L, (lua_Integer)value);
+}
+
+static void push_lines(lua_State *L, const char *text)
+{
+	lua_newtable(L);
+	for (lua_Integer i = 1; *text; i++) {
+		size_t length = strcspn(text, "\n");
+
+		lua_pushlstring(L, text, length);
+		lua_seti(L, -2, i);
+		text += length + (text[length] == '\n');
+	}
+}
+
+static void push_cpu_max(lua_State *L, const struct cg_limits *l)
+{
+	if (l->cpu_quota == CG_MAX)
+		lua_pushliteral(L, "max");
+	else
+		lua_pushnumber(L, (double)l->cpu_quota / (double)l->cpu_period);
+}
+
+static int push_limit(lua_State *L, const struct cgroup *cg, enum cg_limit limit)
+{
+	struct cg_limits l = { 0 };
+	char text[4096];
+
+	if (!cg_get_limit(cg, limit, &l, text, sizeof text))
+		return 0;
+	switch (limit) {
+	case CG_MEMORY_MAX:
+		push_number(L, l.memory_max);
+		break;
+	case CG_SWAP_MAX:
+		push_number(L, l.swap_max);
+		break;
+	case CG_CPU_MAX:
+		push_cpu_max(L, &l);
+		break;
+	case CG_CPU_WEIGHT:
+		push_number(L, l.cpu_weight);
+		break;
+	case CG_PIDS_MAX:
+		push_number(L, l.pids_max);
+		break;
+	case CG_CPUSET_CPUS:
+		lua_pushstring(L, text);
+		break;
+	case CG_IO_MAX:
+		push_lines(L, text);
+		break;
+	case CG_LIMITS:
+		return 0;
+	}
+	return 1;
+}
+
+/* Numbers that are read only; 'v1' is version 1's file and key, null if it has none. */
+static const struct {
+	const char *name;
+	enum cg_controller controller;
+	const char *v2, *v2_key, *v1, *v1_key;
+} counters[] = {
+	{ "memory.current", CG_MEMORY, "memory.current", NULL, "memory.usage_in_bytes", NULL },
+	{ "memory.peak", CG_MEMORY, "memory.peak", NULL, "memory.max_usage_in_bytes", NULL },
+	{ "memory.oom_kill", CG_MEMORY, "memory.events", "oom_kill", "memory.oom_control", "oom_kill" },
+	{ "pids.current", CG_PIDS, "pids.current", NULL, "pids.current", NULL },
+	{ "pids.refused", CG_PIDS, "pids.events", "max", "pids.events", "max" },
+	{ "cpu.periods", CG_CPU, "cpu.stat", "nr_periods", "cpu.stat", "nr_periods" },
+	{ "cpu.throttled", CG_CPU, "cpu.stat", "nr_throttled", "cpu.stat", "nr_throttled" },
+};
+
+#define COUNTERS (sizeof counters / sizeof *counters)
+
+static int read_counter(const struct cgroup *cg, size_t i, uint64_t *out)
+{
+	const struct cg_dir *d = cg_dir_of(cg, counters[i].controller);
+
+	if (!d)
+		return 0;
+	return d->version == 2 ? cg_read_number(d, counters[i].v2, counters[i].v2_key, out)
+			       : cg_read_number(d, counters[i].v1, counters[i].v1_key, out);
+}
+
+static int unknown_limit(lua_State *L, const char *name)
+{
+	luaL_Buffer b;
+
+	luaL_buffinit(L, &b);
+	luaL_addstring(&b, lua_pushfstring(L, "unknown name '%s'; expected one of ", name));
+	lua_remove(L, -2);
+	for (int i = 0; i < CG_LIMITS; i++) {
+		luaL_addstring(&b, i ? ", " : "");
+		luaL_addstring(&b, cg_limit_name(i));
+	}
+	luaL_pushresult(&b);
+	return luaL_argerror(L, 2, lua_tostring(L, -1));
+}
+
+/***
+Read a limit back, from whichever file holds it.
+@function get
+@string name a limit as `create` takes it
+@treturn ?int|number|string|table as `create` takes it: bytes, CPUs, a count, "max", a list of lines;
+nil if the group was made without the controller of that limit
+@usage local cg <close> = luabox.sys.cgroup.create { name = "doc-get", ["cpu.max"] = 0.5 }
+assert(cg:get("cpu.max") == 0.5)
+cg:remove()
+*/
+static int cgroup_get(lua_State *L)
+{
+	const struct box_cgroup *c = check(L);
+	const char *name = luaL_checkstring(L, 2);
+	int i = 0;
+
+	while (i < CG_LIMITS && strcmp(cg_limit_name(i), name))
+		i++;
+	if (i == CG_LIMITS)
+		return unknown_limit(L, name);
+	return push_limit(L, &c->cg, i);
+}
+
+/***
+Change limits of the group while it runs.
+@function set
+@tparam table o limits as in `create`; the group must have been made with each one's controller
+@raise luabox.error: ENOTSUP without the controller, EBUSY if more memory is in use and cannot be reclaimed
+@usage local cg <close> = luabox.sys.cgroup.create { name = "doc-set", ["pids.max"] = 10 }
+cg:set { ["pids.max"] = 20 }
+assert(cg:get("pids.max") == 20)
+cg:remove()
+*/
+static int cgroup_set(lua_State *L)
+{
+	const struct box_cgroup *c = check(L);
+	struct cg_limits l = { 0 };
+	struct fault f;
+
+	box_options(L, 2, limit_options, &l);
+	get_limits(L, 2, &l);
+	if (cg_set_limits(&c->cg, &l, &f) < 0)
+		return box_raise(L, &f);
+	return 0;
+}
+
+/* "key number" lines of cgroup2's cpu.stat, which is there without a controller too. */
+static void add_cpu_stat(lua_State *L, const struct cg_dir *d)
+{
+	static const char *const keys[] = { "usage_usec", "user_usec", "system_usec" };
+	uint64_t value;
+
+	for (size_t i = 0; d->version == 2 && i < sizeof keys / sizeof *keys; i++)
+		if (cg_read_number(d, "cpu.stat", keys[i], &value)) {
+			lua_pushfstring(L, "cpu.%s", keys[i]);
+			push_number(L, value);
+			lua_rawset(L, -3);
+		}
+}
+
+/***
+What the group has used.
+@function stat
+@treturn table as far as the group's controllers know: `cpu.usage_usec`, `cpu.user_usec`, `cpu.system_usec`,
+`cpu.periods`, `cpu.throttled` (periods in which it was held back), `memory.current`, `memory.peak` (bytes),
+`memory.oom_kill` (processes killed by the limit), `pids.current`, `pids.refused` (forks)
+@usage local cg <close> = luabox.sys.cgroup.create { name = "doc-stat", ["pids.max"] = 10 }
+assert(cg:stat()["pids.current"] == 0)
+cg:remove()
+*/
+static int cgroup_stat(lua_State *L)
+{
+	const struct box_cgroup *c = check(L);
+	uint64_t value;
+
+	lua_newtable(L);
+	add_cpu_stat(L, &c->cg.dir[c->cg.tracker]);
+	for (size_t i = 0; i < COUNTERS; i++)
+		if (read_counter(&c->cg, i, &value)) {
+			push_number(L, value);
+			lua_setfield(L, -2, counters[i].name);
+		}
+	return 1;
+}
+
+/* The first limit of the group whose counter has moved. */
+static const struct {
+	const char *counter;
+	enum cg_limit limit;
+} killers[] = { { "memory.oom_kill", CG_MEMORY_MAX }, { "pids.refused", CG_PIDS_MAX } };
+
+static uint64_t counter_of(const struct cgroup *cg, const char *name)
+{
+	uint64_t value = 0;
+
+	for (size_t i = 0; i < COUNTERS; i++)
+		if (!strcmp(counters[i].name, name) && read_counter(cg, i, &value))
+			return value;
+	return 0;
+}
+
+/***
+By which limit processes of the group were killed, or could not be made.
+@function killed_by
+@treturn ?table nil if by none; `limit` ("memory.max": killed; "pids.max": a fork was refused), `value` of
+that limit, `count` of processes
+@usage local cg <close> = luabox.sys.cgroup.create { name = "doc-killed", ["memory.max"] = "64M" }
+assert(cg:killed_by() == nil)
+cg:remove()
+*/
+static int cgroup_killed_by(lua_State *L)
+{
+	const struct box_cgroup *c = check(L);
+
+	for (size_t i = 0; i < sizeof killers / sizeof *killers; i++) {
+		uint64_t count = counter_of(&c->cg, killers[i].counter);
+
+		if (!count)
+			continue;
+		lua_createtable(L, 0, 3);
+		lua_pushstring(L, cg_limit_name(killers[i].limit));
+		lua_setfield(L, -2, "limit");
+		if (push_limit(L, &c->cg, killers[i].limit))
+			lua_setfield(L, -2, "value");
+		push_number(L, count);
+		lua_setfield(L, -2, "count");
+		return 1;
+	}
+	return 0;
+}
+
+/* Room for the pids is made in Lua between two walks of the kernel's, never in one. */
+struct pids {
+	pid_t *pid;
+	size_t count, size;
+};
+
+static int collect_pid(pid_t pid, void *data)
+{
+	struct pids *p = data;
+
+	if (p->count < p->size)
+		p->pid[p->count] = pid;
+	p->count++;
+	return 0;
+}
+
+/***
+The processes in the group and in those below it.
+@function processes
+@treturn {int,...} process numbers; 0 for those that this process's pid namespace does not show
+@usage local cg <close> = luabox.sys.cgroup.create { name = "doc-processes" }
+assert(#cg:processes() == 0)
+cg:remove()
+*/
+static int cgroup_processes(lua_State *L)
+{
+	const struct box_cgroup *c = check(L);
+	struct pids p = { NULL, 0, 64 };
+	int rc;
+
+	for (;;) {
+		p.pid = lua_newuserdatauv(L, p.size * sizeof *p.pid, 0);
+		p.count = 0;
+		rc = cg_each_process(c->h.fd, collect_pid, &p);
+		if (rc < 0)
+			return box_fail(L, rc, "read", c->cg.dir[c->cg.tracker].path);
+		if (p.count <= p.size)
+			break;
+		p.size = p.count * 2;
+		lua_pop(L, 1);
+	}
+	lua_createtable(L, (int)p.count, 0);
+	for (size_t i = 0; i < p.count; i++) {
+		lua_pushinteger(L, p.pid[i]);
+		lua_seti(L, -2, (lua_Integer)i + 1);
+	}
+	return 1;
+}
+
+static int set_frozen(lua_State *L, int frozen)
+{
+	struct fault f;
+
+	if (cg_freeze(&check(L)->cg, frozen, &f) < 0)
+		return box_raise(L, &f);
+	return 0;
+}
+
+/***
+Stop all processes of the group; returns when all have stopped.
+@function freeze
+@raise luabox.error: ETIMEDOUT if one is in an uninterruptible wait; ENOENT without cgroup2 and freezer
+@usage local cg <close> = luabox.sys.cgroup.create { name = "doc-freeze" }
+cg:freeze()
+cg:thaw()
+cg:remove()
+*/
+static int cgroup_freeze(lua_State *L)
+{
+	return set_frozen(L, 1);
+}
+
+/***
+Let the processes of a frozen group go on.
+@function thaw
+@usage local cg <close> = luabox.sys.cgroup.create { name = "doc-thaw" }
+cg:thaw()
+cg:remove()
+*/
+static int cgroup_thaw(lua_State *L)
+{
+	return set_frozen(L, 0);
+}
+
+/***
+Send SIGKILL to all processes of the group and below, those that are frozen or forking too.
+Does not wait for their end; `remove` does.
+@function kill
+@usage local cg <close> = luabox.sys.cgroup.create { name = "doc-kill" }
+cg:kill()
+cg:remove()
+*/
+static int cgroup_kill(lua_State *L)
+{
+	struct fault f;
+
+	if (cg_kill(&check(L)->cg, &f) < 0)
+		return box_raise(L, &f);
+	return 0;
+}
+
+/***
+Remove the group and those below it. Kills nothing, but waits for processes that are about to end.
+The handle is closed by it.
+@function remove
+@tparam[opt=2] number timeout seconds to wait for the processes to end
+@raise luabox.error: EBUSY with the processes that are still in it
+@usage local cg <close> = luabox.sys.cgroup.create { name = "doc-remove" }
+cg:remove()
+*/
+static int cgroup_remove(lua_State *L)
+{
+	struct box_cgroup *c = check(L);
+	lua_Number timeout = luaL_optnumber(L, 2, REMOVE_TIMEOUT);
+	struct fault f;
+
+	luaL_argcheck(L, timeout >= 0 && timeout <= 86400, 2, "seconds from 0 to 86400 expected");
+	if (cg_remove(&c->cg, (int)(timeout * 1000), &f) < 0)
+		return box_raise(L, &f);
+	lua_settop(L, 1);
+	lua_getfield(L, 1, "close");
+	lua_insert(L, 1);
+	lua_call(L, 1, 0);
+	return 0;
+}
+
+static const luaL_Reg methods[] = { { "attach", cgroup_attach },
+				    { "attach_fds", cgroup_attach_fds },
+				    { "fd", cgroup_fd },
+				    { "freeze", cgroup_freeze },
+				    { "get", cgroup_get },
+				    { "kill", cgroup_kill },
+				    { "killed_by", cgroup_killed_by },
+				    { "paths", cgroup_paths },
+				    { "processes", cgroup_processes },
+				    { "remove", cgroup_remove },
+				    { "set", cgroup_set },
+				    { "stat", cgroup_stat },
+				    { "thaw", cgroup_thaw },
+				    { NULL, NULL } };
+
+static const luaL_Reg functions[] = { { "create", cgroup_create }, { NULL, NULL } };
+
+BOX_MODULE(cgroup)
+{
+	box_handle_type(L, TYPE, methods, cgroup_release);
+	luaL_newlib(L, functions);
+	return 1;
+}

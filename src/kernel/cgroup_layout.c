@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: MIT
+ * Where the hierarchies are mounted and where the caller is in them:
+ * /proc/self/cgroup and /proc/self/mountinfo, cgroups(7), cgroup_namespaces(7).
+ */
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "kernel/cgroup.h"
+#include "kernel/util.h"
+
+#define cleanup_file __attribute__((cleanup(close_filep)))
+
+static const char *const v1_names[CG_CONTROLLERS] = { "cpu", "cpuset", "blkio", "memory", "pids", "freezer" };
+static const char *const v2_names[CG_CONTROLLERS] = { "cpu", "cpuset", "io", "memory", "pids", "freezer" };
+
+/* What /proc/self/cgroup says: the caller's place in each hierarchy. */
+struct places {
+	char *v2, *v1[CG_CONTROLLERS];
+};
+
+static void close_filep(FILE **file)
+{
+	if (*file)
+		fclose(*file);
+}
+
+const char *cg_controller_name(enum cg_controller c)
+{
+	return v2_names[c];
+}
+
+/* Whether 'word' is one of the words in 'list', which 'separator' parts. */
+static int has_word(const char *list, char separator, const char *word)
+{
+	size_t length = strlen(word);
+	const char *s = list;
+
+	while ((s = strstr(s, word))) {
+		if ((s == list || s[-1] == separator) && (s[length] == separator || s[length] == '\0'))
+			return 1;
+		s += length;
+	}
+	return 0;
+}
+
+static void places_release(struct places *p)
+{
+	free(p->v2);
+	for (int c = 0; c < CG_CONTROLLERS; c++)
+		free(p->v1[c]);
+}
+
+static int keep_copy(char **to, const char *text)
+{
+	free(*to);
+	*to = strdup(text);
+	return *to ? 0 : -ENOMEM;
+}
+
+/* "4:memory:/a/b", or "0::/a/b" for cgroup2. */
+static int read_place(struct places *p, char *line)
+{
+	char *names = strchr(line, ':'), *path = names ? strchr(names + 1, ':') : NULL;
+	int rc = 0;
+
+	if (!path)
+		return 0;
+	*path++ = '\0';
+	names++;
+	path[strcspn(path, "\n")] = '\0';
+	if (!*names)
+		return keep_copy(&p->v2, path);
+	for (int c = 0; c < CG_CONTROLLERS && rc == 0; c++)
+		if (has_word(names, ',', v1_names[c]))
+			rc = keep_copy(&p->v1[c], path);
+	return rc;
+}
+
+static int read_places(struct places *p, struct fault *f)
+{
+	cleanup_file FILE *file = fopen("/proc/self/cgroup", "re");
+	cleanup_free char *line = NULL;
+	size_t size = 0;
+
+	if (!file)
+		return fault_set(f, errno, "open", "/proc/self/cgroup");
+	while (getline(&line, &size, file) > 0)
+		if (read_place(p, line) < 0)
+			return fault_set(f, ENOMEM, "read", "/proc/self/cgroup");
+	return 0;
+}
+
+/* ---- from a place to a directory ---- */
+
+static int is_me(pid_t pid, void *data)
+{
+	(void)data;
+	return pid == getpid();
+}
+
+static int is_own(const char *dir, const char *place)
+{
+	cleanup_free char *path = NULL;
+	cleanup_fd int fd = -1;
+
+	if (asprintf(&path, "%s%s", dir, place) < 0)
+		return 0;
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd >= 0 && cg_each_process(fd, is_me, NULL) == 1;
+}
+
+static void close_dirp(DIR **dir)
+{
+	if (*dir)
+		closedir(*dir);
+}
+
+/* The directory 'depth' levels below 'top' from which 'place' leads to the caller:
+ * in a cgroup namespace the names between the mount's root and the namespace's are
+ * hidden, only their number shows ("/../.."). Returns a malloc'ed path or null. */
+static char *find_root(const char *top, int depth, const char *place)
+{
+	__attribute__((cleanup(close_dirp))) DIR *dir = NULL;
+	const struct dirent *e;
+	char *found = NULL;
+
+	if (depth == 0)
+		return is_own(top, place) ? strdup(top) : NULL;
+	dir = opendir(top);
+	while (dir && !found && (e = readdir(dir))) {
+		cleanup_free char *path = NULL;
+
+		if (e->d_type == DT_DIR && e->d_name[0] != '.' &&
+		    asprintf(&path, "%s/%s", top, e->d_name) >= 0)
+			found = find_root(path, depth - 1, place);
+	}
+	return found;
+}
+
+static int count_ups(const char *root)
+{
+	int n = 0;
+
+	for (; !strncmp(root, "/..", 3) && (root[3] == '/' || !root[3]); root += 3)
+		n++;
+	return n;
+}
+
+/* "/" adds nothing to a path that is not to end in one. */
+static char *join(const char *dir, const char *place)
+{
+	char *path;
+
+	return asprintf(&path, "%s%s", dir, strcmp(place, "/") ? place : "") < 0 ? NULL : path;
+}
+
+/* The path of 'place' (null: 'own') in a hierarchy mounted at 'mount' with the
+ * directory 'root' on top; malloc'ed, or null if the mount does not show it. */
+static char *visible(const char *mount, const char *root, const char *own, const char *place)
+{
+	size_t length = strlen(root);
+
+	place = place ? place : own;
+	if (count_ups(place))
+		return NULL;
+	if (count_ups(root)) {
+		cleanup_free char *top = find_root(mount, count_ups(root), own);
+
+		return top ? join(top, place) : NULL;
+	}
+	if (!strcmp(root, "/"))
+		return join(mount, place);
+	if (!strncmp(place, root, length) && (place[length] == '/' || !place[length]))
+		return join(mount, place + length);
+	return NULL;
+}
+
+/* ---- mountinfo ---- */
+
+/* proc(5): space, tab, newline and backslash are written in octal. */
+static void unescape(char *s)
+{
+	char *to = s;
+
+	for (; *s; to++) {
+		unsigned int value;
+
+		if (s[0] == '\\' && sscanf(s + 1, "%3o", &value) == 1) {
+			*to = (char)value;
+			s += 4;
+		} else {
+			*to = *s++;
+		}
+	}
+	*to = '\0';
+}
+
+struct mount_line {
+	char *root, *target, *type, *options;
+};
+
+/* "36 31 0:33 ROOT TARGET rw - TYPE source OPTIONS"; false for other types than cgroup's. */
+static int split_mount(char *line, struct mount_line *m)
+{
+	char *tail = strstr(line, " - cgroup"), *save = NULL;
+
+	if (!tail)
+		return 0;
+	*tail = '\0';
+	strtok_r(line, " ", &save);
+	strtok_r(NULL, " ", &save);
+	strtok_r(NULL, " ", &save);
+	m->root = strtok_r(NULL, " ", &save);
+	m->target = strtok_r(NULL, " ", &save);
+	m->type = strtok_r(tail + 3, " ", &save);
+	strtok_r(NULL, " ", &save);
+	m->options = strtok_r(NULL, "\n", &save);
+	if (!m->target || !m->options)
+		return 0;
+	unescape(m->root);
+	unescape(m->target);
+	return 1;
+}
+
+static void take_mount(struct cg_layout *l, const struct places *p, const struct mount_line *m,
+		       const char *parent)
+{
+	if (!strcmp(m->type, "cgroup2")) {
+		if (!l->v2 && p->v2)
+			l->v2 = visible(m->target, m->root, p->v2, parent);
+		return;
+	}
+	for (int c = 0; c < CG_CONTROLLERS; c++)
+		if (!l->v1[c] && p->v1[c] && has_word(m->options, ',', v1_names[c]))
+			l->v1[c] = visible(m->target, m->root, p->v1[c], parent);
+}
+
+static int read_mounts(struct cg_layout *l, const struct places *p, const char *parent, struct fault *f)
+{
+	cleanup_file FILE *file = fopen("/proc/self/mountinfo", "re");
+	cleanup_free char *line = NULL;
+	size_t size = 0;
+	struct mount_line m;
+
+	if (!file)
+		return fault_set(f, errno, "open", "/proc/self/mountinfo");
+	while (getline(&line, &size, file) > 0)
+		if (split_mount(line, &m))
+			take_mount(l, p, &m, parent);
+	return 0;
+}
+
+static void read_controllers(struct cg_layout *l)
+{
+	cleanup_fd int dir = l->v2 ? open(l->v2, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	char text[512];
+
+	if (dir < 0 || util_read_file(dir, "cgroup.controllers", text, sizeof text) < 0)
+		return;
+	text[strcspn(text, "\n")] = '\0';
+	for (int c = 0; c < CG_CONTROLLERS; c++)
+		if (has_word(text, ' ', v2_names[c]))
+			l->v2_controllers |= 1u << c;
+}
+
+int cg_layout_read(struct cg_layout *l, const char *parent, struct fault *f)
+{
+	__attribute__((cleanup(places_release))) struct places p = { 0 };
+	int rc;
+
+	memset(l, 0, sizeof *l);
+	rc = read_places(&p, f);
+	rc = rc < 0 ? rc : read_mounts(l, &p, parent, f);
+	if (rc == 0)
+		read_controllers(l);
+	return rc;
+}
+
+void cg_layout_release(struct cg_layout *l)
+{
+	free(l->v2);
+	for (int c = 0; c < CG_CONTROLLERS; c++)
+		free(l->v1[c]);
+	memset(l, 0, sizeof *l);
+}
