@@ -18,7 +18,8 @@ WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
 	   -Wno-missing-field-initializers -Wno-format-zero-length $(if $(WERROR),-Werror)
 SANITIZER = $(if $(SANITIZE),-fsanitize=address$(,)undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
 , = ,
-ALL_CPPFLAGS = -D_GNU_SOURCE -Isrc -I$(BUILD) -I/usr/include/lua5.4 -I/usr/include/libnl3 $(CPPFLAGS)
+VERSION = 0.1.0
+ALL_CPPFLAGS = -D_GNU_SOURCE -DLUABOX_VERSION='"$(VERSION)"' -Isrc -I$(BUILD) -I/usr/include/lua5.4 -I/usr/include/libnl3 $(CPPFLAGS)
 ALL_CFLAGS = -std=gnu11 -fPIC -fvisibility=hidden -fno-common $(WARNINGS) $(SANITIZER) -MMD -MP $(CFLAGS)
 
 # The program carries its libraries, so that it runs after being copied alone and starts without
@@ -34,6 +35,7 @@ KERNEL = \
 	cgroup_limits \
 	cgroup_tree \
 	fault \
+	limits \
 	namespace \
 	netns_socket \
 	seccomp \
@@ -51,14 +53,24 @@ BINDING = \
 	wait
 
 PROGRAM = \
-	main
+	main \
+	program_calls \
+	program_modules \
+	program_options \
+	program_os \
+	program_report \
+	program_signals \
+	prompt \
+	prompt_history
 
 MODULES = \
 	luabox \
+	luabox.complete \
 	luabox.error \
 	luabox.option_kinds \
 	luabox.options \
 	luabox.scope \
+	luabox.show \
 	luabox.units
 
 OBJECTS = $(KERNEL:%=$(BUILD)/kernel/%.o) $(BINDING:%=$(BUILD)/binding/%.o)
@@ -82,7 +94,7 @@ $(BUILD)/embedded.h: tools/embed.lua Makefile $(LUA_FILES)
 	@mkdir -p $(@D)
 	$(LUA) tools/embed.lua $@ $(MODULES)
 
-$(BUILD)/main.o: $(BUILD)/embedded.h
+$(BUILD)/program_modules.o: $(BUILD)/embedded.h
 
 # A filter takes a millisecond to compile, so the default one is compiled here.
 $(BUILD)/seccomp_default: tools/seccomp_default.c src/kernel/seccomp.c src/kernel/seccomp_profile.c src/kernel/fault.c

@@ -3,8 +3,8 @@
 -- `require "luabox.container"`, `luabox.sys.mount` is `require "luabox.sys.mount"`.
 -- @module luabox
 
-local function lazy(prefix)
-  return setmetatable({}, {
+local function lazy(prefix, modules)
+  return setmetatable(modules, {
     __index = function(self, name)
       if type(name) ~= "string" or not name:match("^[%a_]+$") then return nil end
       local ok, module = pcall(require, prefix .. name)
@@ -19,8 +19,9 @@ local function lazy(prefix)
   })
 end
 
-local luabox = lazy("luabox.")
-rawset(luabox, "sys", lazy("luabox.sys."))
+-- The luabox program gives the table that its global already is.
+local luabox = lazy("luabox.", select(3, ...) or {})
+rawset(luabox, "sys", lazy("luabox.sys.", {}))
 
 --- Calls a function and returns its results, or nil and the luabox.error that it raised: `luabox.error.try`.
 -- @function try
