@@ -41,6 +41,7 @@ KERNEL = \
 	seccomp \
 	seccomp_default \
 	seccomp_profile \
+	system \
 	util
 
 BINDING = \
@@ -50,6 +51,7 @@ BINDING = \
 	handle \
 	options \
 	seccomp \
+	system \
 	wait
 
 PROGRAM = \

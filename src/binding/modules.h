@@ -7,7 +7,8 @@
 	X(cgroup)                                                                                            \
 	X(error)                                                                                             \
 	X(options)                                                                                           \
-	X(seccomp)
+	X(seccomp)                                                                                           \
+	X(system)
 
 #define BOX_DECLARE(name) BOX_MODULE(name);
 BOX_MODULES(BOX_DECLARE)
