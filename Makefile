@@ -35,9 +35,14 @@ KERNEL = \
 	cgroup_limits \
 	cgroup_tree \
 	fault \
+	fscontext \
+	idmap \
 	limits \
+	mount \
+	mountinfo \
 	namespace \
 	netns_socket \
+	newroot \
 	seccomp \
 	seccomp_default \
 	seccomp_profile \

@@ -42,8 +42,17 @@ int mnt_open_tree(int dirfd, const char *path, unsigned flags, struct fault *f);
 /* mount_setattr(2) on a tree's descriptor: MOUNT_ATTR_* to set and to clear. */
 int mnt_setattr(int tree_fd, uint64_t set, uint64_t clear, int recursive, struct fault *f);
 
+/* The same with propagation and id map. */
+int mnt_change(int tree_fd, const struct mount_attr *attr, int recursive, struct fault *f);
+
 /* move_mount(2): attaches a detached tree. */
 int mnt_attach(int tree_fd, const char *target, struct fault *f);
+
+/* The id of the mount that a path is on, as in mountinfo; -1 if it cannot be told. */
+int mnt_id(const char *path);
+
+/* Whether the process is in another user namespace than the first. */
+int mnt_in_user_namespace(void);
 
 struct mnt_root {
 	const char *path; /* a directory, or null: */
@@ -51,15 +60,15 @@ struct mnt_root {
 	int readonly;     /* the whole tree, or the overlay */
 	int nosuid;
 	int overlay;       /* a writable layer over it: */
-	const char *upper; /* kept here, with 'work' on the same file system; both null: */
+	const char *upper; /* kept here (an absolute path), with 'work' on the same file system; null: */
 	const char *work;  /* thrown away, in a tmpfs of */
 	uint64_t size;     /* that many bytes (0: the kernel's default, half of the memory) */
 };
 
 /* Makes the new root and goes into it (pivot_root); for a process in a mount namespace of its
- * own, with all propagation private. The old root is then seen by nobody but the holder of the
- * descriptor that is returned, and is still mounted, as mounting proc in a user
- * namespace needs; mnt_detach_old ends it. */
+ * own. Propagation out of it is cut off ("slave"), with or without a step before. The old root is then seen
+ * by nobody but the holder of the descriptor that is returned, and is still mounted, as mounting proc in a
+ * user namespace needs; mnt_detach_old ends it. */
 int mnt_make_root(const struct mnt_root *root, struct fault *f);
 
 /* Unmounts the old root and closes the descriptor. */
