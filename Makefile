@@ -72,10 +72,13 @@ PROGRAM = \
 
 MODULES = \
 	luabox \
+	luabox.address \
+	luabox.address_pool \
 	luabox.complete \
 	luabox.error \
 	luabox.option_kinds \
 	luabox.options \
+	luabox.port_map \
 	luabox.scope \
 	luabox.show \
 	luabox.units

@@ -3,6 +3,8 @@
 -- @module luabox.option_kinds
 local nearest = require("luabox.sys.options").nearest
 
+local find = string.find
+
 local M = {}
 
 -- The Lua types that a kind takes: how `any` chooses among its alternatives.
@@ -65,13 +67,13 @@ M.checks = checks
 
 function checks.string(value, d)
   if type(value) ~= "string" then return nil, M.expected("string", value) end
-  if value:find("\0", 1, true) then return nil, "contains a zero byte" end
+  if find(value, "\0", 1, true) then return nil, "contains a zero byte" end
   local max = d.max
   if max and #value > max then
     return nil, ("'%.80s' is %d bytes long; at most %d are allowed"):format(value, #value, max)
   end
   if #value < (d.min or 0) then return nil, "is empty" end
-  if d.pattern and not value:find(d.pattern) then return nil, ("'%.80s' %s"):format(value, d.says) end
+  if d.pattern and not find(value, d.pattern) then return nil, ("'%.80s' %s"):format(value, d.says) end
   return value
 end
 

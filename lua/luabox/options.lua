@@ -26,9 +26,9 @@ local kinds = require "luabox.option_kinds"
 
 local OWN_SOURCES = debug.getinfo(1, "S").source:match("^(.*/)options%.lua$")
 
--- The kinds that hold other values, and those of option_kinds. Each returns the value to use, or nil and a
--- problem: a sentence without a subject, or a table made from one by `at`.
-local checks = setmetatable({}, { __index = kinds.checks })
+-- The kinds of option_kinds, to which those that hold other values are added here. Each returns the value to
+-- use, or nil and a problem: a sentence without a subject, or a table made from one by `at`.
+local checks = kinds.checks
 
 -- The problem, seen from the table around: `name` goes before its path.
 local function at(problem, name)
@@ -59,7 +59,10 @@ local function compile(spec)
     -- With a check of its own, an option takes the longer way.
     local check = description.check and check_value or checks[description[1]]
     local path = type(name) == "number" and ("[%d]"):format(name) or name
-    list[#list + 1] = { name = name, path = path, description = description, check = check }
+    list[#list + 1] = {
+      name = name, path = path, description = description, check = check,
+      required = description.required, default = description.default,
+    }
   end
   table.sort(list, function(a, b) return a.path < b.path end)
   compiled[spec] = list
@@ -77,28 +80,29 @@ local function unknown_name(spec, key)
   return { before = "unknown option '", path = key, after = "'" .. kinds.suggestion(key, names) }
 end
 
--- The checked copy of a table, or nil and a problem.
+-- The checked copy of a table, or nil and a problem. A table's own entries count, not what a metatable adds.
 local function check_table(spec, t)
-  for key in next, t do
+  local given = {}
+  for key, value in next, t do
     if spec[key] == nil then return nil, unknown_name(spec, key) end
+    given[key] = value
   end
-  local result = {}
   local list = compiled[spec] or compile(spec)
   for i = 1, #list do
     local o = list[i]
-    local name, description = o.name, o.description
-    local value = rawget(t, name)
+    local name = o.name
+    local value = given[name]
     if value ~= nil then
-      local checked, problem = o.check(value, description)
+      local checked, problem = o.check(value, o.description)
       if problem then return nil, at(problem, o.path) end
-      result[name] = checked
-    elseif description.required then
+      given[name] = checked
+    elseif o.required then
       return nil, { before = "option '", path = o.path, after = "' is missing" }
-    else
-      result[name] = description.default
+    elseif o.default ~= nil then
+      given[name] = o.default
     end
   end
-  return result
+  return given
 end
 
 function checks.table(value, d)
@@ -107,14 +111,16 @@ function checks.table(value, d)
   return check_table(d.fields, value)
 end
 
--- What is wrong with a table that should be a list, or nil.
-local function list_problem(value, d)
-  local count = 0
+-- Why a table is no list.
+local function no_list(value)
   for key in next, value do
     if math.type(key) ~= "integer" then return ("list expected, got a table with the key '%s'"):format(key) end
-    count = count + 1
   end
-  if count ~= #value then return "list expected, got a table with holes" end
+  return "list expected, got a table with holes"
+end
+
+-- What is wrong with the number of entries, or nil.
+local function count_problem(count, d)
   if count == 0 and (d.min or 0) > 0 then return "is empty" end
   if d.min and count < d.min then return ("has %d entries; at least %d are needed"):format(count, d.min) end
   if d.max and count > d.max then return ("has %d entries; at most %d are allowed"):format(count, d.max) end
@@ -122,13 +128,19 @@ end
 
 function checks.list(value, d)
   if type(value) ~= "table" then return nil, kinds.expected("list", value) end
-  local problem = list_problem(value, d)
-  if problem then return nil, problem end
-  local result = {}
-  for i = 1, #value do
-    result[i], problem = check_value(value[i], d.of)
+  local result, of = {}, d.of
+  local check = of.check and check_value or checks[of[1]]
+  local length, count = #value, 0
+  for _ in next, value do count = count + 1 end
+  if count ~= length then return nil, no_list(value) end
+  for i = 1, length do
+    if value[i] == nil then return nil, no_list(value) end
+    local checked, problem = check(value[i], of)
     if problem then return nil, at(problem, ("[%d]"):format(i)) end
+    result[i] = checked
   end
+  local problem = count_problem(length, d)
+  if problem then return nil, problem end
   return result
 end
 
