@@ -20,10 +20,11 @@ SANITIZER = $(if $(SANITIZE),-fsanitize=address$(,)undefined -fno-omit-frame-poi
 , = ,
 VERSION = 0.1.0
 ALL_CPPFLAGS = -D_GNU_SOURCE -DLUABOX_VERSION='"$(VERSION)"' -Isrc -I$(BUILD) -I/usr/include/lua5.4 -I/usr/include/libnl3 $(CPPFLAGS)
-ALL_CFLAGS = -std=gnu11 -fPIC -fvisibility=hidden -fno-common $(WARNINGS) $(SANITIZER) -MMD -MP $(CFLAGS)
+ALL_CFLAGS = -std=gnu11 -fPIC -fvisibility=hidden -fno-common -ffunction-sections -fdata-sections $(WARNINGS) $(SANITIZER) -MMD -MP $(CFLAGS)
 
 # The program carries its libraries, so that it runs after being copied alone and starts without
 # their relocations; libmnl has no static form in Debian.
+# Only Lua's own functions are exported, for C modules: a module that brings its own libnl gets that.
 STATIC = -l:libnl-route-3.a -l:libnl-3.a -l:libnftnl.a -lmnl -l:libseccomp.a \
 	 -l:libedit.a -l:libtinfo.a -l:libbsd.a -l:libmd.a -l:liblua5.4.a -lm -ldl -lpthread
 SHARED = -lnl-route-3 -lnl-3 -lnftnl -lmnl -lseccomp
@@ -86,12 +87,19 @@ MODULES = \
 OBJECTS = $(KERNEL:%=$(BUILD)/kernel/%.o) $(BINDING:%=$(BUILD)/binding/%.o)
 PROGRAM_OBJECTS = $(PROGRAM:%=$(BUILD)/%.o)
 # luabox.net is lua/luabox/net.lua; luabox itself lua/luabox/init.lua
+C_TESTS = $(patsubst tests/c/%.c,$(BUILD)/tests/%,$(wildcard tests/c/*_test.c))
+C_FILES = $(wildcard src/*.[ch] src/*/*.[ch] tests/*/*.[ch] tools/*.c)
+HEADERS = $(filter %.h,$(C_FILES))
+LINTED = $(patsubst %.c,$(BUILD)/%.tidy,$(filter %.c,$(C_FILES)))
+GENERATED = $(BUILD)/embedded.h $(BUILD)/seccomp_default.h
+TO = $(DESTDIR)$(PREFIX)
 LUA_FILES = $(patsubst luabox.%,lua/luabox/%.lua,$(filter luabox.%,$(MODULES))) lua/luabox/init.lua
 
-all: $(BUILD)/luabox $(BUILD)/luabox.so
+all: $(BUILD)/luabox $(BUILD)/luabox.so ## build the program and luabox.so (the default)
 
-$(BUILD)/luabox: $(PROGRAM_OBJECTS) $(OBJECTS)
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -pie -Wl,-E -Wl,--as-needed -o $@ $^ $(STATIC)
+$(BUILD)/luabox: $(PROGRAM_OBJECTS) $(OBJECTS) src/program.symbols
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -pie -Wl,--dynamic-list=src/program.symbols -Wl,--gc-sections -Wl,--as-needed \
+		-o $@ $(filter %.o,$^) $(STATIC)
 
 $(BUILD)/luabox.so: $(OBJECTS)
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -shared -Wl,--as-needed -o $@ $^ $(SHARED)
@@ -116,8 +124,78 @@ $(BUILD)/seccomp_default.h: $(BUILD)/seccomp_default
 
 $(BUILD)/kernel/seccomp_default.o: $(BUILD)/seccomp_default.h
 
-clean:
-	rm -rf $(BUILD)
+$(BUILD)/tests/%: tests/c/%.c $(OBJECTS)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CPPFLAGS) -Itests/c $(ALL_CFLAGS) $(LDFLAGS) -Wl,--as-needed -o $@ $< $(OBJECTS) $(STATIC)
 
-.PHONY: all clean
--include $(OBJECTS:.o=.d) $(PROGRAM_OBJECTS:.o=.d)
+help: ## list the targets
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile | sort | expand -t 14
+
+demo: ## install what is missing, build, run recipes/lan.lua
+	vendor/install build
+	@$(MAKE) --no-print-directory all
+	$(BUILD)/luabox recipes/lan.lua
+
+# == Tests ==
+
+tests: all $(C_TESTS)
+
+check: ## install what the tests need, build, run every test, under luabox and lua5.4
+	@vendor/install build test
+	@$(MAKE) --no-print-directory tests
+	@tests/run --build $(BUILD)
+
+check-unit: tests ## run the tests that need no privilege
+	@tests/run --build $(BUILD) $(wildcard tests/unit/*_spec.lua)
+
+check-lua54: tests ## run the Lua tests under lua5.4 with luabox.so only
+	@tests/run --build $(BUILD) --under lua5.4
+
+asan: ## build into build-asan with the address and undefined behaviour sanitizers, run every test there
+	@$(MAKE) --no-print-directory BUILD=build-asan SANITIZE=1 CFLAGS="-O1 -g" tests
+	@UBSAN_OPTIONS=print_stacktrace=1 tests/run --build build-asan --under luabox
+
+bench: all ## compare with bare C floors and with peers (installs them)
+	vendor/install bench
+	tests/bench/run
+
+lint: ## clang-format, clang-tidy, luacheck (what they need: vendor/install lint)
+	clang-format --dry-run -Werror $(C_FILES)
+	@$(MAKE) --no-print-directory $(LINTED)
+	luacheck -q lua recipes tests tools
+
+# clang-tidy takes a second for a file: its result stands until the file or a header changes.
+$(BUILD)/%.tidy: %.c $(HEADERS) .clang-tidy $(GENERATED)
+	@mkdir -p $(@D)
+	clang-tidy --quiet $< -- $(ALL_CPPFLAGS) -std=gnu11 2>$@.log || { cat $@.log; exit 1; }
+	@touch $@
+
+docs: all ## make the API pages in build/docs; fails if an exported function has no doc comment
+	$(LUA) tools/check_docs.lua $(wildcard src/binding/*.c) $(wildcard lua/luabox/*.lua)
+	ldoc --quiet --fatalwarnings --config docs/config.ld --dir $(BUILD)/docs/api .
+	mandoc -T lint -W warning docs/luabox.1
+
+# == Installation ==
+
+install: all ## install into $(DESTDIR)$(PREFIX)
+	install -D $(BUILD)/luabox $(TO)/bin/luabox
+	install -D -m 644 $(BUILD)/luabox.so $(TO)/lib/lua/5.4/luabox.so
+	install -d $(TO)/share/lua/5.4/luabox $(TO)/share/luabox/recipes
+	install -m 644 $(LUA_FILES) $(TO)/share/lua/5.4/luabox
+	install -m 644 $(wildcard recipes/*.lua) $(TO)/share/luabox/recipes
+	install -D -m 644 docs/luabox.1 $(TO)/share/man/man1/luabox.1
+
+uninstall: ## remove what install put there
+	rm -f $(TO)/bin/luabox $(TO)/lib/lua/5.4/luabox.so $(TO)/share/man/man1/luabox.1
+	rm -rf $(TO)/share/lua/5.4/luabox $(TO)/share/luabox
+
+dist: ## make luabox-$(VERSION).tar.gz of the last commit, in build
+	@mkdir -p $(BUILD)
+	git archive --prefix=luabox-$(VERSION)/ -o $(BUILD)/luabox-$(VERSION).tar.gz HEAD
+
+clean: ## remove what was built
+	rm -rf build build-asan $(BUILD)
+
+.PHONY: all asan bench check check-lua54 check-unit clean demo dist docs help install lint tests uninstall
+.DELETE_ON_ERROR:
+-include $(OBJECTS:.o=.d) $(PROGRAM_OBJECTS:.o=.d) $(C_TESTS:=.d)
