@@ -55,6 +55,7 @@ BINDING = \
 	cgroup \
 	error \
 	handle \
+	namespace \
 	options \
 	seccomp \
 	system \

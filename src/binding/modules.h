@@ -6,6 +6,7 @@
 	X(capability)                                                                                        \
 	X(cgroup)                                                                                            \
 	X(error)                                                                                             \
+	X(namespace)                                                                                         \
 	X(options)                                                                                           \
 	X(seccomp)                                                                                           \
 	X(system)
