@@ -1,0 +1,23 @@
+local lfs = require "lfs"
+
+local INTERPRETER = os.getenv("LUABOX_INTERPRETER") or "build/luabox"
+local LIMIT = 60
+
+local recipes = {}
+for name in lfs.dir("recipes") do
+  if name:find("%.lua$") then recipes[#recipes + 1] = name end
+end
+table.sort(recipes)
+
+describe("recipe #root", function()
+  for _, name in ipairs(recipes) do
+    it(name .. " runs to its end and leaves nothing", function()
+      local command = ("timeout --signal=KILL %d %s recipes/%s </dev/null 2>&1"):format(LIMIT, INTERPRETER, name)
+      local pipe = assert(io.popen(command))
+      local output = pipe:read("a")
+      local _, how, status = pipe:close()
+      assert.same({ "exit", 0 }, { how, status }, output)
+      assert.is_true(#output > 0, "it prints nothing")
+    end)
+  end
+end)
