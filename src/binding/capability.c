@@ -87,7 +87,6 @@ static const struct box_opt set_options[] = {
 	SET(inheritable),
 	SET(bounding),
 	SET(ambient),
-	{ "keep", BOX_BOOL, offsetof(struct set_options, sets.keep) },
 	{ "no_new_privs", BOX_BOOL, offsetof(struct set_options, no_new_privs) },
 	{ 0 },
 };
@@ -101,7 +100,6 @@ Change the sets of this process; those that are left out stay. What is taken awa
 @tparam[opt] string o.inheritable what a program with file capabilities may keep at exec; within bounding
 @tparam[opt] string o.bounding what any later program may get; can only shrink, and needs setpcap for that
 @tparam[opt] string o.ambient what an ordinary program keeps at exec; within permitted and inheritable
-@tparam[opt] boolean o.keep permitted outlives a change of uid away from 0 (PR_SET_KEEPCAPS)
 @tparam[opt=false] boolean o.no_new_privs no program gives privileges from here on; true cannot be taken back
 @raise luabox.error: EPERM for a capability that this process does not have, EINVAL for no_new_privs=false
 once it is set
