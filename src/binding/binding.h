@@ -78,6 +78,7 @@ enum box_type {
 	BOX_TABLE,    /* nothing is stored: only the type is checked */
 	BOX_FUNCTION, /* likewise */
 	BOX_ANY,      /* likewise, not even the type */
+	BOX_CUSTOM,   /* whatever 'read' makes of the value at the top of the stack */
 };
 
 struct box_name {
@@ -93,6 +94,9 @@ struct box_opt {
 	int required;
 	int64_t min, max; /* both 0: no limit */
 	const struct box_name *names;
+	/* BOX_CUSTOM: stores the value at the top of the stack in 'out', or raises with
+	 * box_option_error(L, arg, where, o->name, …). Leaves the stack as it was. */
+	void (*read)(lua_State *L, int arg, const char *where, const struct box_opt *o, void *out);
 };
 
 /* Reads the options table at 'arg' into 'out' by the static list 'opts' (ended by

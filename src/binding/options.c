@@ -285,6 +285,9 @@ static void get_option(lua_State *L, int arg, const char *where, const struct bo
 		break;
 	case BOX_ANY:
 		break;
+	case BOX_CUSTOM:
+		o->read(L, arg, where, o, out);
+		break;
 	}
 }
 
