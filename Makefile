@@ -30,6 +30,7 @@ STATIC = -l:libnl-route-3.a -l:libnl-3.a -l:libnftnl.a -lmnl -l:libseccomp.a \
 SHARED = -lnl-route-3 -lnl-3 -lnftnl -lmnl -lseccomp
 
 KERNEL = \
+	address \
 	capability \
 	cgroup \
 	cgroup_layout \
@@ -39,11 +40,17 @@ KERNEL = \
 	fscontext \
 	idmap \
 	limits \
+	link \
 	mount \
 	mountinfo \
 	namespace \
+	neighbour \
+	netaddr \
+	netlink \
 	netns_socket \
 	newroot \
+	route \
+	rule \
 	seccomp \
 	seccomp_default \
 	seccomp_profile \
@@ -56,6 +63,16 @@ BINDING = \
 	error \
 	handle \
 	namespace \
+	net \
+	net_address \
+	net_field \
+	net_link \
+	net_link_list \
+	net_link_words \
+	net_neighbour \
+	net_option \
+	net_route \
+	net_rule \
 	options \
 	seccomp \
 	system \
