@@ -7,6 +7,7 @@
 	X(cgroup)                                                                                            \
 	X(error)                                                                                             \
 	X(namespace)                                                                                         \
+	X(net)                                                                                               \
 	X(options)                                                                                           \
 	X(seccomp)                                                                                           \
 	X(system)
