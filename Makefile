@@ -62,6 +62,8 @@ BINDING = \
 	cgroup \
 	error \
 	handle \
+	mount \
+	mount_detached \
 	namespace \
 	net \
 	net_address \

@@ -125,6 +125,9 @@ void box_push_flags(lua_State *L, uint64_t bits, const struct box_name *names);
 /* One of 'names' from the string at 'arg' (or 'fallback' if absent and not null). */
 uint64_t box_checkenum(lua_State *L, int arg, const char *fallback, const struct box_name *names);
 
+/* The path at 'arg'; an argument error if it is empty, too long or contains a zero byte. */
+const char *box_checkpath(lua_State *L, int arg);
+
 /* ---- waiting (wait.c) ---- */
 
 /* Polls until a descriptor is ready or 'deadline' (CLOCK_MONOTONIC nanoseconds, -1:

@@ -6,6 +6,7 @@
 	X(capability)                                                                                        \
 	X(cgroup)                                                                                            \
 	X(error)                                                                                             \
+	X(mount)                                                                                             \
 	X(namespace)                                                                                         \
 	X(net)                                                                                               \
 	X(options)                                                                                           \

@@ -12,7 +12,6 @@ long as a process is in it, a handle holds it or a pin keeps it.
 #include <limits.h>
 #include <sched.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/stat.h>
 
 #include "kernel/namespace.h"
@@ -42,16 +41,6 @@ static int finish(lua_State *L, struct box_namespace *ns, int fd, const struct f
 		return box_raise(L, f);
 	ns->h.fd = fd;
 	return 1;
-}
-
-static const char *check_path(lua_State *L, int arg)
-{
-	size_t length;
-	const char *path = luaL_checklstring(L, arg, &length);
-
-	luaL_argcheck(L, length > 0, arg, "the path is empty");
-	luaL_argcheck(L, strlen(path) == length, arg, "the path contains a zero byte");
-	return path;
 }
 
 static int check_types(lua_State *L, int arg)
@@ -84,7 +73,7 @@ static int namespace_open(lua_State *L)
 	struct fault f;
 
 	if (lua_type(L, 2) == LUA_TSTRING) {
-		path = check_path(L, 2);
+		path = box_checkpath(L, 2);
 	} else if (!lua_isnoneornil(L, 2)) {
 		pid = luaL_checkinteger(L, 2);
 		luaL_argcheck(L, pid > 0 && pid <= INT_MAX, 2, "pid out of range");
@@ -171,7 +160,7 @@ luabox.sys.namespace.unpin("/run/luabox-example")
 */
 static int namespace_unpin(lua_State *L)
 {
-	const char *path = check_path(L, 1);
+	const char *path = box_checkpath(L, 1);
 	struct fault f;
 
 	return ns_unpin(path, &f) < 0 ? box_raise(L, &f) : 0;
@@ -408,7 +397,7 @@ luabox.sys.namespace.unpin("/run/luabox-example")
 static int method_pin(lua_State *L)
 {
 	int fd = check_self(L)->h.fd;
-	const char *path = check_path(L, 2);
+	const char *path = box_checkpath(L, 2);
 	struct fault f;
 
 	return ns_pin(fd, path, &f) < 0 ? box_raise(L, &f) : 0;

@@ -4,6 +4,7 @@
  */
 #include "binding/binding.h"
 
+#include <limits.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -334,6 +335,17 @@ void box_options(lua_State *L, int arg, const struct box_opt *opts, void *out)
 {
 	luaL_checktype(L, arg, LUA_TTABLE);
 	box_options_at(L, arg, arg, NULL, 0, opts, out);
+}
+
+const char *box_checkpath(lua_State *L, int arg)
+{
+	size_t length;
+	const char *path = luaL_checklstring(L, arg, &length);
+
+	luaL_argcheck(L, length > 0, arg, "the path is empty");
+	luaL_argcheck(L, length < PATH_MAX, arg, "the path is longer than 4095 bytes");
+	luaL_argcheck(L, strlen(path) == length, arg, "the path contains a zero byte");
+	return path;
 }
 
 /***

@@ -125,19 +125,35 @@ static void hint_limit(struct fault *f)
 			   strtol(value, NULL, 10));
 }
 
-static void hint_missing(const char *source, const char *target, int error, struct fault *f)
+static void hint_missing(const char *type, const char *source, const char *target, struct fault *f)
 {
-	struct stat from, to;
+	struct stat st;
 
-	if (stat(target, &to) < 0)
+	if (stat(target, &st) < 0)
 		fault_hint(f, "the target %s: %s", target, strerrordesc_np(errno));
-	else if (source && stat(source, &from) < 0)
+	else if (type && !strcmp(type, "overlay"))
+		fault_hint(f, "one of its lowerdir, upperdir and workdir is not there");
+	else if (source && *source == '/' && stat(source, &st) < 0)
 		fault_hint(f, "the source %s: %s", source, strerrordesc_np(errno));
-	else if (error == ENOTDIR && source)
-		fault_hint(f, S_ISDIR(to.st_mode) ? "the target is a directory, the source is not"
-						  : "the source is a directory, the target is not");
-	else if (error == ENOTDIR)
-		fault_hint(f, "the target is not a directory");
+}
+
+/* Directories go on directories, all else on what is none. */
+static int hint_kinds(int source_is_dir, const char *target, struct fault *f)
+{
+	struct stat st;
+
+	if (stat(target, &st) < 0 || !!S_ISDIR(st.st_mode) == !!source_is_dir)
+		return 0;
+	fault_hint(f, source_is_dir ? "the target is not a directory"
+				    : "the target is a directory, and what is mounted is none");
+	return 1;
+}
+
+static int is_dir(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
 /* What any way of mounting can run into. */
@@ -147,8 +163,10 @@ static void explain(int error, const char *type, const char *source, const char 
 		hint_privilege(type, f);
 	else if (error == ENOSPC)
 		hint_limit(f);
-	else if (error == ENOENT || error == ENOTDIR)
-		hint_missing(source, target, error, f);
+	else if (error == ENOENT)
+		hint_missing(type, source, target, f);
+	else if (error == ENOTDIR)
+		hint_kinds(!source || is_dir(source), target, f);
 	else if (error == EBUSY)
 		fault_hint(
 			f,
@@ -194,10 +212,9 @@ int mnt_mount(const struct mnt_mount *m, struct fault *f)
 		return 0;
 	error = errno;
 	fault_set(f, error, "mount", "%s", m->target);
-	if (f && m->type && !(m->flags & NOT_A_NEW_MOUNT) && error != EPERM && error != ENODEV &&
-	    error != ENOENT && error != ENOTDIR)
+	if (f && m->type && !(m->flags & NOT_A_NEW_MOUNT) && is_dir(m->target))
 		ask_for_words(m, f);
-	explain(error, m->type, m->flags & MS_BIND ? m->source : NULL, m->target, f);
+	explain(error, m->type, m->source, m->target, f);
 	return -error;
 }
 
@@ -227,6 +244,9 @@ static int setattr(int tree, const struct mount_attr *attr, int recursive)
 {
 	struct mount_attr copy = *attr;
 
+	/* When access times are written is a field, not a bit: the kernel wants it cleared whole. */
+	if ((attr->attr_set | attr->attr_clr) & MOUNT_ATTR__ATIME)
+		copy.attr_clr |= MOUNT_ATTR__ATIME;
 	return mount_setattr(tree, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), &copy, sizeof copy);
 }
 
@@ -238,7 +258,7 @@ int mnt_change(int tree_fd, const struct mount_attr *attr, int recursive, struct
 		return 0;
 	error = errno;
 	fault_set(f, error, "mount_setattr", "descriptor %d", tree_fd);
-	if (error == EPERM && attr->attr_clr)
+	if (error == EPERM && attr->attr_clr & ~(uint64_t)MOUNT_ATTR__ATIME)
 		fault_hint(f, "a flag that a more privileged mount namespace has set cannot be cleared");
 	else if (error == EPERM)
 		hint_privilege(NULL, f);
@@ -263,7 +283,10 @@ int mnt_setattr(int tree_fd, uint64_t set, uint64_t clear, int recursive, struct
 static void explain_attach(int error, int tree_fd, const char *target, struct fault *f)
 {
 	char point[128];
+	struct stat st;
 
+	if (error == EINVAL && fstat(tree_fd, &st) == 0 && hint_kinds(S_ISDIR(st.st_mode), target, f))
+		return;
 	if (error == EINVAL && !is_mount_root(target) && on_shared_mount(target, point, sizeof point))
 		fault_hint(f, "%s is a shared mount, and what is attached here cannot propagate", point);
 	else if (error == EINVAL)
@@ -303,6 +326,7 @@ static const struct {
 	{ "noatime", MOUNT_ATTR_NOATIME, MS_NOATIME },
 	{ "nodiratime", MOUNT_ATTR_NODIRATIME, MS_NODIRATIME },
 	{ "relatime", 0, MS_RELATIME },
+	{ "strictatime", MOUNT_ATTR_STRICTATIME, MS_STRICTATIME },
 	{ "nosymfollow", MOUNT_ATTR_NOSYMFOLLOW, 256 /* MS_NOSYMFOLLOW */ },
 };
 
