@@ -39,6 +39,11 @@ KERNEL = \
 	fault \
 	fscontext \
 	idmap \
+	journal \
+	keep_net \
+	keep_sysctl \
+	keep_undo \
+	keeper \
 	limits \
 	link \
 	mount \
@@ -62,6 +67,7 @@ BINDING = \
 	cgroup \
 	error \
 	handle \
+	keeper \
 	mount \
 	mount_detached \
 	namespace \
