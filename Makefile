@@ -54,6 +54,13 @@ KERNEL = \
 	netlink \
 	netns_socket \
 	newroot \
+	nft_batch \
+	nft_decode \
+	nft_hint \
+	nft_list \
+	nft_object \
+	nft_rule \
+	nft_value \
 	route \
 	rule \
 	seccomp \
@@ -81,6 +88,11 @@ BINDING = \
 	net_option \
 	net_route \
 	net_rule \
+	nft \
+	nft_element \
+	nft_list \
+	nft_rule \
+	nft_words \
 	options \
 	seccomp \
 	system \

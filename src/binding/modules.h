@@ -10,6 +10,7 @@
 	X(mount)                                                                                             \
 	X(namespace)                                                                                         \
 	X(net)                                                                                               \
+	X(nft)                                                                                               \
 	X(options)                                                                                           \
 	X(seccomp)                                                                                           \
 	X(system)
