@@ -368,9 +368,8 @@ static size_t end_of(const struct net_queue *q, size_t i)
 static int transmit(struct net_socket *s, const struct net_queue *q, size_t first, size_t last)
 {
 	size_t begin = q->ops[first].offset;
-	struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
-	ssize_t n = retry_eintr(sendto(s->fd, q->data.data + begin, end_of(q, last) - begin, 0,
-				       (struct sockaddr *)&kernel, sizeof kernel));
+	/* a netlink socket that is not connected sends to the kernel */
+	ssize_t n = retry_eintr(send(s->fd, q->data.data + begin, end_of(q, last) - begin, 0));
 
 	return n < 0 ? -errno : 0;
 }
