@@ -8,6 +8,7 @@ LDFLAGS ?=
 PREFIX ?= /usr/local
 DESTDIR ?=
 BUILD ?= build
+BUSYBOX ?= /bin/busybox
 WERROR ?=
 SANITIZE ?=
 
@@ -19,7 +20,7 @@ WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
 SANITIZER = $(if $(SANITIZE),-fsanitize=address$(,)undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
 , = ,
 VERSION = 0.1.0
-ALL_CPPFLAGS = -D_GNU_SOURCE -DLUABOX_VERSION='"$(VERSION)"' -Isrc -I$(BUILD) -I/usr/include/lua5.4 -I/usr/include/libnl3 $(CPPFLAGS)
+ALL_CPPFLAGS = -D_GNU_SOURCE -DLUABOX_VERSION='"$(VERSION)"' -DBUSYBOX='"$(BUSYBOX)"' -Isrc -I$(BUILD) -I/usr/include/lua5.4 -I/usr/include/libnl3 $(CPPFLAGS)
 ALL_CFLAGS = -std=gnu11 -fPIC -fvisibility=hidden -fno-common -ffunction-sections -fdata-sections $(WARNINGS) $(SANITIZER) -MMD -MP $(CFLAGS)
 
 # The program carries its libraries, so that it runs after being copied alone and starts without
@@ -61,6 +62,8 @@ KERNEL = \
 	nft_object \
 	nft_rule \
 	nft_value \
+	rootfs \
+	rootfs_image \
 	route \
 	rule \
 	seccomp \
@@ -94,6 +97,7 @@ BINDING = \
 	nft_rule \
 	nft_words \
 	options \
+	rootfs \
 	seccomp \
 	system \
 	wait
@@ -129,7 +133,7 @@ C_TESTS = $(patsubst tests/c/%.c,$(BUILD)/tests/%,$(wildcard tests/c/*_test.c))
 C_FILES = $(wildcard src/*.[ch] src/*/*.[ch] tests/*/*.[ch] tools/*.c)
 HEADERS = $(filter %.h,$(C_FILES))
 LINTED = $(patsubst %.c,$(BUILD)/%.tidy,$(filter %.c,$(C_FILES)))
-GENERATED = $(BUILD)/embedded.h $(BUILD)/seccomp_default.h
+GENERATED = $(BUILD)/busybox_applets.h $(BUILD)/embedded.h $(BUILD)/seccomp_default.h
 TO = $(DESTDIR)$(PREFIX)
 LUA_FILES = $(patsubst luabox.%,lua/luabox/%.lua,$(filter luabox.%,$(MODULES))) lua/luabox/init.lua
 
@@ -161,6 +165,13 @@ $(BUILD)/seccomp_default.h: $(BUILD)/seccomp_default
 	$(BUILD)/seccomp_default > $@.new && mv $@.new $@
 
 $(BUILD)/kernel/seccomp_default.o: $(BUILD)/seccomp_default.h
+
+# The default root of containers is the machine's busybox (Debian's busybox-static), with its own list of applets.
+$(BUILD)/busybox_applets.h: $(BUSYBOX)
+	@mkdir -p $(@D)
+	$(BUSYBOX) --list | grep -vx 'busybox\|linuxrc' | sed 's/.*/"&\\0"/' > $@.new && mv $@.new $@
+
+$(BUILD)/kernel/rootfs_image.o: $(BUSYBOX) $(BUILD)/busybox_applets.h
 
 $(BUILD)/tests/%: tests/c/%.c $(OBJECTS)
 	@mkdir -p $(@D)

@@ -12,6 +12,7 @@
 	X(net)                                                                                               \
 	X(nft)                                                                                               \
 	X(options)                                                                                           \
+	X(rootfs)                                                                                            \
 	X(seccomp)                                                                                           \
 	X(system)
 

@@ -23,6 +23,9 @@ extern const struct box_name box_mount_propagation[];
  * a table, which is replaced by the string made of it. Returns the string. */
 const char *box_mount_data(lua_State *L, int arg, const char *where, const char *name);
 
+/* Makes the metatable of BOX_MOUNT, at the first need. */
+void box_mount_type(lua_State *L);
+
 /* Pushes a new, closed handle of a mount. */
 struct box_fd *box_mount_new(lua_State *L);
 

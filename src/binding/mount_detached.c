@@ -240,9 +240,14 @@ static const luaL_Reg functions[] = { { "fsopen", mount_fsopen },
 				      { "open_tree", mount_open_tree },
 				      { NULL, NULL } };
 
+void box_mount_type(lua_State *L)
+{
+	box_handle_type(L, BOX_MOUNT, tree_methods, NULL);
+}
+
 void box_mount_detached(lua_State *L)
 {
 	box_handle_type(L, FS_CONTEXT, fscontext_methods, NULL);
-	box_handle_type(L, BOX_MOUNT, tree_methods, NULL);
+	box_mount_type(L);
 	luaL_setfuncs(L, functions, 0);
 }

@@ -55,14 +55,14 @@ int mnt_id(const char *path);
 int mnt_in_user_namespace(void);
 
 struct mnt_root {
-	const char *path; /* a directory, or null: */
-	int fd;           /* a detached tree, of which a copy is taken */
-	int readonly;     /* the whole tree, or the overlay */
-	int nosuid;
-	int overlay;       /* a writable layer over it: */
+	const char *path; /* a directory; null: */
+	int fd;       /* a detached tree, of which a copy is taken; negative: the default root, made anew */
+	int readonly; /* the whole tree, or the overlay */
+	int nosuid;   /* likewise */
+	int overlay;  /* a writable layer over it (then without what is mounted below it): */
 	const char *upper; /* kept here (an absolute path), with 'work' on the same file system; null: */
 	const char *work;  /* thrown away, in a tmpfs of */
-	uint64_t size;     /* that many bytes (0: the kernel's default, half of the memory) */
+	uint64_t size;     /* at most that many bytes (0: half of the memory); of a default root likewise */
 };
 
 /* Makes the new root and goes into it (pivot_root); for a process in a mount namespace of its

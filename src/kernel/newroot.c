@@ -19,6 +19,7 @@
 
 #include "kernel/fscontext.h"
 #include "kernel/mount.h"
+#include "kernel/rootfs.h"
 #include "kernel/util.h"
 
 /* ---- the tree below ---- */
@@ -39,7 +40,7 @@ static int open_lower(const struct mnt_root *r, struct fault *f)
 {
 	if (r->path)
 		return mnt_open_tree(AT_FDCWD, r->path, OPEN_TREE_CLONE | AT_RECURSIVE, f);
-	return copy_tree(r->fd, f);
+	return r->fd >= 0 ? copy_tree(r->fd, f) : rootfs_make(r->size, f);
 }
 
 /* A tree from elsewhere may be shared with the mounts it was copied from: what is mounted in the
