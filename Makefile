@@ -37,6 +37,9 @@ KERNEL = \
 	cgroup_layout \
 	cgroup_limits \
 	cgroup_tree \
+	child \
+	clone \
+	exec \
 	fault \
 	fscontext \
 	idmap \
@@ -62,6 +65,7 @@ KERNEL = \
 	nft_object \
 	nft_rule \
 	nft_value \
+	pipe \
 	rootfs \
 	rootfs_image \
 	route \
@@ -69,13 +73,18 @@ KERNEL = \
 	seccomp \
 	seccomp_default \
 	seccomp_profile \
+	signal \
+	spawn \
 	system \
-	util
+	util \
+	wait
 
 BINDING = \
+	buffer \
 	capability \
 	cgroup \
 	error \
+	fd \
 	handle \
 	keeper \
 	mount \
@@ -97,9 +106,15 @@ BINDING = \
 	nft_rule \
 	nft_words \
 	options \
+	process \
+	process_body \
+	process_io \
+	process_options \
 	rootfs \
 	seccomp \
+	signal \
 	system \
+	value \
 	wait
 
 PROGRAM = \

@@ -33,16 +33,32 @@ int box_fail(lua_State *L, int error, const char *op, const char *subject);
 /* Pushes the luabox.error that box_raise would raise. */
 void box_push_error(lua_State *L, const struct fault *f);
 
+/* Makes the table at the top a luabox.error. */
+void box_set_error_type(lua_State *L);
+
+/* Whether the value at 'index' is a luabox.error. */
+int box_is_error(lua_State *L, int index);
+
+/* Adds what was being done, "start container 'web'", to the luabox.error at the top. */
+void box_add_context(lua_State *L, const char *context);
+
 /* ---- handles (handle.c) ---- */
 
 #define BOX_FD_TYPE "luabox.fd"
 
-/* Every handle's userdata begins with this. 'owner' is the process that made it:
+/* Every handle's userdata begins with this. 'owner' is the process that made it (box_owner):
  * elsewhere (after a fork) closing closes the descriptor and undoes nothing. */
 struct box_fd {
 	int fd; /* -1: closed */
 	pid_t owner;
 };
+
+/* What a handle's owner is compared with. Not the bare pid: parent and child can both
+ * be process 1, each of its own pid namespace. */
+pid_t box_owner(void);
+
+/* Says that this process is a new one: called in the child of a fork. */
+void box_forked(void);
 
 /* Makes the metatable of a handle type: __gc and __close close, __tostring says
  * "luabox.x (7)" or "luabox.x (closed)"; methods close() and fileno() are added to
@@ -54,6 +70,9 @@ void box_handle_type(lua_State *L, const char *type, const luaL_Reg *methods, lu
  * closed: fd = -1. Acquire after this, into the handle. */
 void *box_handle_new(lua_State *L, const char *type, size_t size);
 struct box_fd *box_fd_new(lua_State *L);
+
+/* read and write of a luabox.fd (fd.c). */
+extern const luaL_Reg box_fd_methods[];
 
 /* The handle at 'arg', or an argument error: wrong type, or closed. */
 void *box_handle_check(lua_State *L, int arg, const char *type);

@@ -36,6 +36,37 @@ static void push_metatable(lua_State *L)
 	lua_setfield(L, -2, "__index");
 }
 
+void box_set_error_type(lua_State *L)
+{
+	push_metatable(L);
+	lua_setmetatable(L, -2);
+}
+
+int box_is_error(lua_State *L, int index)
+{
+	int same;
+
+	if (!lua_getmetatable(L, index))
+		return 0;
+	luaL_getmetatable(L, BOX_ERROR);
+	same = lua_rawequal(L, -1, -2);
+	lua_pop(L, 2);
+	return same;
+}
+
+void box_add_context(lua_State *L, const char *context)
+{
+	if (lua_getfield(L, -1, "context") != LUA_TTABLE) {
+		lua_pop(L, 1);
+		lua_newtable(L);
+		lua_pushvalue(L, -1);
+		lua_setfield(L, -3, "context");
+	}
+	lua_pushstring(L, context);
+	lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
+	lua_pop(L, 1);
+}
+
 void box_push_error(lua_State *L, const struct fault *f)
 {
 	const char *code = code_of(L, f->error);
@@ -50,8 +81,7 @@ void box_push_error(lua_State *L, const struct fault *f)
 	set_text(L, "hint", f->hint);
 	luaL_traceback(L, L, NULL, 1);
 	lua_setfield(L, -2, "traceback");
-	push_metatable(L);
-	lua_setmetatable(L, -2);
+	box_set_error_type(L);
 }
 
 int box_raise(lua_State *L, const struct fault *f)

@@ -11,6 +11,21 @@
 
 #define CLOSE_KEY "luabox.handle.close"
 
+/* How many forks away from the first process. A pid has at most 22 bits. */
+static pid_t generation;
+#define PID_BITS 22
+#define GENERATIONS (1 << (31 - PID_BITS))
+
+pid_t box_owner(void)
+{
+	return getpid() | generation << PID_BITS;
+}
+
+void box_forked(void)
+{
+	generation = (generation + 1) % GENERATIONS;
+}
+
 /* The userdata at 'index' if its metatable is one of ours. */
 static struct box_fd *to_handle(lua_State *L, int index)
 {
@@ -94,14 +109,14 @@ void *box_handle_new(lua_State *L, const char *type, size_t size)
 
 	memset(h, 0, size);
 	h->fd = -1;
-	h->owner = getpid();
+	h->owner = box_owner();
 	luaL_setmetatable(L, type);
 	return h;
 }
 
 struct box_fd *box_fd_new(lua_State *L)
 {
-	box_handle_type(L, BOX_FD_TYPE, NULL, NULL);
+	box_handle_type(L, BOX_FD_TYPE, box_fd_methods, NULL);
 	return box_handle_new(L, BOX_FD_TYPE, sizeof(struct box_fd));
 }
 

@@ -12,8 +12,10 @@
 	X(net)                                                                                               \
 	X(nft)                                                                                               \
 	X(options)                                                                                           \
+	X(process)                                                                                           \
 	X(rootfs)                                                                                            \
 	X(seccomp)                                                                                           \
+	X(signal)                                                                                            \
 	X(system)
 
 #define BOX_DECLARE(name) BOX_MODULE(name);

@@ -1,0 +1,473 @@
+/***
+Processes: a child with any set of namespaces, that runs a program or a Lua function.
+Through a pidfd, so that no other process is ever signalled or waited for by mistake.
+@module luabox.sys.process
+*/
+#include "binding/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "binding/signal.h"
+#include "kernel/util.h"
+
+/* Kills and reaps what still runs, unless it was released or is not ours; the pipes end with it. */
+static int process_close(lua_State *L)
+{
+	struct process *p = lua_touserdata(L, 1);
+
+	if (p->fd.fd >= 0 && !p->ended && !p->released && p->fd.owner == box_owner())
+		proc_destroy(p->fd.fd);
+	util_closep(&p->report);
+	util_closep(&p->result);
+	for (int i = 0; i < 3; i++)
+		if (p->streams[i])
+			util_closep(&p->streams[i]->fd);
+	return 0;
+}
+
+struct process *process_check(lua_State *L, int arg)
+{
+	return box_handle_check(L, arg, PROCESS_TYPE);
+}
+
+int64_t process_check_deadline(lua_State *L, int arg)
+{
+	lua_Number seconds = luaL_optnumber(L, arg, -1);
+
+	if (!lua_isnoneornil(L, arg) && !(seconds >= 0))
+		luaL_argerror(L, arg, "a timeout is 0 seconds or more");
+	return box_deadline(seconds);
+}
+
+static void push_started_error(lua_State *L, const struct proc_report *r)
+{
+	char context[64] = "in the child";
+
+	if (r->step)
+		snprintf(context, sizeof context, "in the child, step %d", r->step);
+	box_push_error(L, &r->fault);
+	box_add_context(L, context);
+}
+
+/* Waits for the child's report: Ctrl-C is heard, and then the handle kills it. */
+static void wait_started(lua_State *L, struct process *p)
+{
+	struct pollfd poll = { .fd = p->report, .events = POLLIN };
+	struct proc_report r = { 0 };
+	int rc;
+
+	box_poll(L, &poll, 1, -1);
+	rc = proc_started(p->report, &r);
+	util_closep(&p->report);
+	if (rc == 0)
+		return;
+	proc_reap(p->fd.fd, 1, &p->end);
+	p->ended = 1;
+	push_started_error(L, &r);
+	lua_error(L);
+}
+
+/* Pushes the handle, with all that it will own. */
+static struct process *new_handle(lua_State *L)
+{
+	struct process *p = box_handle_new(L, PROCESS_TYPE, sizeof *p);
+
+	p->report = p->result = -1;
+	lua_createtable(L, 3, 1);
+	p->buffer = box_buffer_new(L);
+	lua_setfield(L, -2, "buffer");
+	for (int i = 0; i < 3; i++) {
+		p->streams[i] = box_fd_new(L);
+		lua_rawseti(L, -2, i + 1);
+	}
+	lua_setiuservalue(L, -2, 1);
+	return p;
+}
+
+static void start(lua_State *L, struct proc_spawn *s, struct process *p)
+{
+	struct proc_child child;
+	struct fault f;
+
+	fflush(NULL); /* else a forked child would print what is in our buffers once more */
+	if (proc_spawn(s, &child, &f) < 0)
+		box_raise(L, &f);
+	p->fd.fd = child.pidfd;
+	p->pid = child.pid;
+	p->report = child.report;
+	p->result = child.result;
+	for (int i = 0; i < 3; i++)
+		p->streams[i]->fd = child.streams[i];
+	if (p->result >= 0)
+		fcntl(p->result, F_SETFL, O_NONBLOCK);
+	wait_started(L, p);
+}
+
+/***
+Starts a child.
+@function spawn
+@tparam table o
+@tparam[opt] {string,...} o.program the program and its arguments. Without a slash it is looked up in the
+PATH of the child's environment, inside the child's root. Either this or `body`.
+@tparam[opt] function o.body a Lua function, run in a copy of this process; see `result`
+@tparam[opt] table o.args its arguments, a list
+@tparam[opt] string o.namespaces to be created, "mnt,pid,net,uts,ipc,user,cgroup,time"
+@tparam[opt] table o.join list of namespaces to be entered: `luabox.namespace` handles, or
+`{ pidfd = process, types = "mnt,net" }` for several of one process
+@tparam[opt] luabox.fd o.cgroup directory of a cgroup v2 that the child is born in
+@tparam[opt="inherit"] string|table|luabox.fd o.stdin "inherit", "null", "pipe", `{ path =, mode = "r" }`, or
+any open descriptor. A path is opened by the parent.
+@tparam[opt="inherit"] string|table|luabox.fd o.stdout as `stdin`; modes "w" (the default), "a", "rw"
+@tparam[opt="inherit"] string|table|luabox.fd o.stderr as `stdout`
+@tparam[opt] table o.fds further descriptors of a program: `{ [3] = handle }`. All others are closed.
+@tparam[opt] {[string]=string} o.env the whole environment; this process's own by default
+@tparam[opt] string o.cwd working directory, inside the child's root
+@tparam[opt] integer o.uid user id
+@tparam[opt] integer o.gid group id
+@tparam[opt] {integer,...} o.groups supplementary groups, exactly; with `uid` or `gid` none by default
+@tparam[opt] integer o.umask
+@tparam[opt="KILL"] string o.death_signal what the child gets when this process dies; "NONE" for nothing
+@tparam[opt=false] boolean o.setsid a session of its own
+@treturn luabox.process that kills its process when it is closed or collected
+@raise luabox.error, of the parent's part or, with the context "in the child", of the child's
+@see clone(2)
+@usage local p <close> = luabox.sys.process.spawn { program = { "echo", "hello" }, stdout = "pipe" }
+assert(p:stdout():read() == "hello\n")
+assert(p:wait().code == 0)
+*/
+static int process_spawn(lua_State *L)
+{
+	struct process_body body = { .L = L };
+	struct proc_spawn s;
+	struct process *p;
+
+	lua_settop(L, 1);
+	process_read_options(L, &s);
+	lua_getfield(L, 1, "body");
+	body.function = lua_gettop(L);
+	lua_getfield(L, 1, "args");
+	body.args = lua_gettop(L);
+	p = new_handle(L);
+	body.buffer = box_buffer_new(L);
+	lua_insert(L, -2);
+	p->has_body = !s.argv;
+	if (p->has_body) {
+		s.body = process_run_body;
+		s.context = &body;
+	}
+	luaL_checkstack(L, 8, NULL);
+	start(L, &s, p);
+	return 1;
+}
+
+/* Takes in what has come from the body, so that it never waits for us to read. */
+static void collect(lua_State *L, struct process *p)
+{
+	ssize_t n = 1;
+
+	while (p->result >= 0 && n > 0)
+		n = box_buffer_read(L, p->buffer, p->result, SIZE_MAX);
+	if (n == 0)
+		util_closep(&p->result);
+}
+
+static int has_ended(lua_State *L, struct process *p)
+{
+	int rc = p->ended ? 1 : proc_reap(p->fd.fd, 0, &p->end);
+
+	if (rc < 0)
+		return box_fail(L, rc, "wait", lua_pushfstring(L, "process %d", (int)p->pid));
+	if (rc == 0)
+		return 0;
+	collect(L, p);
+	p->ended = 1;
+	return 1;
+}
+
+static int find_ended(lua_State *L, struct process **list, int count)
+{
+	for (int i = 0; i < count; i++)
+		if (has_ended(L, list[i]))
+			return i;
+	return -1;
+}
+
+int process_wait_list(lua_State *L, struct process **list, int count, int64_t deadline)
+{
+	struct pollfd *polls = lua_newuserdatauv(L, 2 * (size_t)count * sizeof *polls + 1, 0);
+	int found;
+
+	while ((found = find_ended(L, list, count)) < 0) {
+		for (int i = 0; i < count; i++) {
+			polls[2 * i] = (struct pollfd){ .fd = list[i]->fd.fd, .events = POLLIN };
+			polls[2 * i + 1] = (struct pollfd){ .fd = list[i]->result, .events = POLLIN };
+		}
+		if (box_poll(L, polls, 2 * (nfds_t)count, deadline) == 0)
+			break;
+		for (int i = 0; i < count; i++)
+			collect(L, list[i]);
+	}
+	lua_pop(L, 1);
+	return found;
+}
+
+void process_push_end(lua_State *L, const struct proc_end *end)
+{
+	lua_createtable(L, 0, 2);
+	if (!end->signal) {
+		lua_pushinteger(L, end->code);
+		lua_setfield(L, -2, "code");
+		return;
+	}
+	box_push_signal(L, end->signal);
+	lua_setfield(L, -2, "signal");
+	lua_pushboolean(L, end->core);
+	lua_setfield(L, -2, "core");
+}
+
+/***
+The process.
+@type luabox.process
+*/
+
+/***
+Waits for the end. Ctrl-C interrupts it. After the end it gives the same again.
+@function wait
+@tparam[opt] number timeout in seconds
+@treturn ?table `{ code = 0 }`, or `{ signal = "KILL", core = false }`; nil if it still runs after `timeout`
+@see waitid(2)
+@usage local p <close> = luabox.sys.process.spawn { program = { "sleep", "60" } }
+assert(p:wait(0) == nil)
+*/
+static int process_wait(lua_State *L)
+{
+	struct process *p = process_check(L, 1);
+
+	if (process_wait_list(L, &p, 1, process_check_deadline(L, 2)) < 0)
+		lua_pushnil(L);
+	else
+		process_push_end(L, &p->end);
+	return 1;
+}
+
+/***
+Waits for the end of a Lua body and gives what it returned: nil, booleans, numbers,
+strings and tables of these.
+@function result
+@treturn any ...
+@raise the body's error, with "in the child" in its context
+@usage local p <close> = luabox.sys.process.spawn { body = function(a) return a + 1 end, args = { 1 } }
+assert(p:result() == 2)
+*/
+static int process_result(lua_State *L)
+{
+	struct process *p = process_check(L, 1);
+
+	if (!p->has_body)
+		luaL_argerror(L, 1, "the process runs a program, which has no result");
+	process_wait_list(L, &p, 1, -1);
+	return process_push_result(L, p);
+}
+
+/***
+Sends a signal.
+@function kill
+@tparam[opt="TERM"] string|integer signal
+@treturn boolean false if the process has ended already
+@see pidfd_send_signal(2)
+@usage local p <close> = luabox.sys.process.spawn { program = { "sleep", "60" } }
+p:kill()
+assert(p:wait().signal == "TERM")
+*/
+static int process_kill(lua_State *L)
+{
+	struct process *p = process_check(L, 1);
+	int signal = box_checksignal(L, 2, SIGTERM), rc;
+
+	rc = p->ended ? 0 : proc_signal(p->fd.fd, signal);
+	if (rc < 0)
+		return box_fail(L, rc, "kill", lua_pushfstring(L, "process %d", (int)p->pid));
+	lua_pushboolean(L, rc);
+	return 1;
+}
+
+/***
+Whether it still runs.
+@function alive
+@treturn boolean
+@usage local p <close> = luabox.sys.process.spawn { program = { "sleep", "60" } }
+assert(p:alive())
+*/
+static int process_alive(lua_State *L)
+{
+	lua_pushboolean(L, !has_ended(L, process_check(L, 1)));
+	return 1;
+}
+
+/***
+Its number, as this process sees it. Another process can have it after the end.
+@function pid
+@treturn integer
+@usage local p <close> = luabox.sys.process.spawn { program = { "true" } }
+assert(p:pid() > 1)
+*/
+static int process_pid(lua_State *L)
+{
+	lua_pushinteger(L, process_check(L, 1)->pid);
+	return 1;
+}
+
+/***
+Lets the process run on when the handle goes. It still dies with this process, unless `death_signal` was
+"NONE".
+@function release
+@usage local p = luabox.sys.process.spawn { program = { "true" } }
+p:release()
+*/
+static int process_release(lua_State *L)
+{
+	process_check(L, 1)->released = 1;
+	return 0;
+}
+
+static int push_stream(lua_State *L, int i)
+{
+	struct process *p = process_check(L, 1);
+
+	lua_getiuservalue(L, 1, 1);
+	lua_rawgeti(L, -1, i + 1);
+	if (p->streams[i]->fd < 0)
+		lua_pushnil(L);
+	return 1;
+}
+
+/***
+The pipe to its standard input. Close it to end the input.
+@function stdin
+@treturn ?luabox.fd nil if it is no pipe, or closed
+@usage local p <close> = luabox.sys.process.spawn { program = { "cat" }, stdin = "pipe", stdout = "pipe" }
+p:stdin():write("x")
+p:stdin():close()
+assert(p:stdout():read() == "x")
+*/
+static int process_stdin(lua_State *L)
+{
+	return push_stream(L, 0);
+}
+
+/***
+The pipe from its standard output.
+@function stdout
+@treturn ?luabox.fd nil if it is no pipe, or closed
+@usage local p <close> = luabox.sys.process.spawn { program = { "echo", "x" }, stdout = "pipe" }
+assert(p:stdout():read() == "x\n")
+*/
+static int process_stdout(lua_State *L)
+{
+	return push_stream(L, 1);
+}
+
+/***
+The pipe from its standard error.
+@function stderr
+@treturn ?luabox.fd nil if it is no pipe, or closed
+@usage local p <close> = luabox.sys.process.spawn { program = { "ls", "/nowhere" }, stderr = "pipe" }
+assert(p:stderr():read():find("nowhere"))
+*/
+static int process_stderr(lua_State *L)
+{
+	return push_stream(L, 2);
+}
+
+static const luaL_Reg methods[] = {
+	{ "wait", process_wait },     { "result", process_result },
+	{ "kill", process_kill },     { "alive", process_alive },
+	{ "pid", process_pid },       { "release", process_release },
+	{ "stdin", process_stdin },   { "stdout", process_stdout },
+	{ "stderr", process_stderr }, { NULL, NULL },
+};
+
+/***
+@section end
+*/
+
+/***
+Waits for the first of several processes to end.
+@function wait_any
+@tparam {luabox.process,...} list
+@tparam[opt] number timeout in seconds
+@treturn ?luabox.process nil if all still run after `timeout`
+@treturn ?table as of `wait`
+@usage local p <close> = luabox.sys.process.spawn { program = { "sleep", "60" } }
+local q <close> = luabox.sys.process.spawn { program = { "true" } }
+assert(luabox.sys.process.wait_any { p, q } == q)
+*/
+static int process_wait_any(lua_State *L)
+{
+	int64_t deadline = process_check_deadline(L, 2);
+	struct process **list;
+	int count, found;
+
+	luaL_checktype(L, 1, LUA_TTABLE);
+	count = (int)lua_rawlen(L, 1);
+	luaL_argcheck(L, count > 0, 1, "the list is empty");
+	list = lua_newuserdatauv(L, (size_t)count * sizeof *list, 0);
+	for (int i = 0; i < count; i++) {
+		lua_rawgeti(L, 1, i + 1);
+		list[i] = luaL_testudata(L, -1, PROCESS_TYPE);
+		if (!list[i] || list[i]->fd.fd < 0)
+			luaL_argerror(L, 1,
+				      lua_pushfstring(L, "[%d]: an open luabox.process is expected", i + 1));
+		lua_pop(L, 1);
+	}
+	found = process_wait_list(L, list, count, deadline);
+	if (found < 0)
+		return 0;
+	lua_rawgeti(L, 1, found + 1);
+	process_push_end(L, &list[found]->end);
+	return 2;
+}
+
+/***
+Ends this process at once: nothing is closed or undone, only printed text is flushed.
+@function exit
+@tparam[opt=true] boolean|integer status true is 0, false is 1
+@see _exit(2)
+@usage local p <close> = luabox.sys.process.spawn { body = function() luabox.sys.process.exit(3) end }
+assert(p:wait().code == 3)
+*/
+int process_exit(lua_State *L)
+{
+	int status = lua_isboolean(L, 1) ? !lua_toboolean(L, 1) : (int)luaL_optinteger(L, 1, 0);
+
+	fflush(NULL);
+	_exit(status);
+}
+
+/***
+The number of this process, in its own pid namespace.
+@function id
+@treturn integer
+@see getpid(2)
+@usage assert(luabox.sys.process.id() > 0)
+*/
+static int process_id(lua_State *L)
+{
+	lua_pushinteger(L, getpid());
+	return 1;
+}
+
+static const luaL_Reg functions[] = {
+	{ "spawn", process_spawn }, { "wait_any", process_wait_any },       { "exit", process_exit },
+	{ "id", process_id },       { "communicate", process_communicate }, { NULL, NULL },
+};
+
+BOX_MODULE(process)
+{
+	box_handle_type(L, PROCESS_TYPE, methods, process_close);
+	luaL_newlib(L, functions);
+	return 1;
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT
+ * What the files of luabox.sys.process share.
+ */
+#ifndef LUABOX_PROCESS_H
+#define LUABOX_PROCESS_H
+
+#include "binding/binding.h"
+#include "binding/buffer.h"
+#include "kernel/spawn.h"
+#include "kernel/wait.h"
+
+#define PROCESS_TYPE "luabox.process"
+
+/* The handle: its descriptor is the pidfd. Its user value is a table that holds the
+ * pipes at 1, 2 and 3, and the buffer. */
+struct process {
+	struct box_fd fd;
+	pid_t pid;
+	int report; /* descriptors, or -1 */
+	int result;
+	int has_body, has_init;
+	int released;
+	int ended;
+	struct proc_end end;
+	struct box_fd *streams[3];
+	struct box_buffer *buffer; /* what has come through 'result' */
+};
+
+struct process *process_check(lua_State *L, int arg);
+
+/* Waits until one of 'count' processes has ended; its index, or -1 at the deadline. */
+int process_wait_list(lua_State *L, struct process **list, int count, int64_t deadline);
+
+/* Pushes { code = } or { signal =, core = }. */
+void process_push_end(lua_State *L, const struct proc_end *end);
+
+/* Reads the options of spawn at argument 1 into 's'; pushes what has to live as long. */
+void process_read_options(lua_State *L, struct proc_spawn *s);
+
+/* Runs a Lua function in the child: the body of proc_spawn. 'context' is a struct process_body,
+ * with room on the stack for six values more. */
+struct process_body {
+	lua_State *L;
+	int function, args; /* stack indexes; of a nil if there are none */
+	struct box_buffer *buffer;
+};
+int process_run_body(void *context, int result);
+
+/* process.exit and, in a child, os.exit. */
+int process_exit(lua_State *L);
+
+/* Pushes what the body returned, or raises its error. */
+int process_push_result(lua_State *L, struct process *p);
+
+/* A duration in seconds at 'arg', as a deadline; -1 if it is absent. */
+int64_t process_check_deadline(lua_State *L, int arg);
+
+/* process.communicate (process_io.c) */
+int process_communicate(lua_State *L);
+
+#endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT
+ * The child's half of spawn: everything between clone and exec. Child-safe.
+ */
+#ifndef LUABOX_CHILD_H
+#define LUABOX_CHILD_H
+
+#include "kernel/spawn.h"
+
+struct child {
+	const struct proc_spawn *spawn;
+	int report; /* ours; the parent's end of it is 'peer' */
+	int peer;
+	int result;     /* for the body, or -1 */
+	int streams[3]; /* what becomes 0, 1 and 2; -1: stays */
+	int foreign[5]; /* the parent's ends: nothing must be kept open by us */
+	int joined;     /* a stage before us has joined the namespaces */
+	int64_t nofile; /* the soft limit to go back to, or -1 */
+};
+
+/* The process's main function; 'argument' is a struct child. Returns only if the
+ * program could not be started, after the report. */
+int child_main(void *argument);
+
+/* Joins the ready-made namespaces. */
+int child_join(const struct proc_spawn *s, struct fault *f);
+
+/* Whether 's' has a namespace of these types to join. */
+int child_joins(const struct proc_spawn *s, uint64_t types);
+
+#endif

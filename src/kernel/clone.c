@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+#include "kernel/clone.h"
+
+#include <errno.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "kernel/util.h"
+
+/* Only what is touched is ever allocated. A forked child that comes out of one
+ * with shared memory goes on using it, so a Lua body must fit. */
+#define STACK_SIZE (8 << 20)
+#define GUARD_SIZE (64 << 10)
+
+struct start {
+	int (*child)(void *);
+	void *argument;
+};
+
+static int run_child(void *argument)
+{
+	const struct start *s = argument;
+
+	_exit(s->child(s->argument));
+}
+
+/* clone3 with a stack has no wrapper in libc: the child must not return through
+ * a frame that it shares with its parent. Returns -errno. */
+#if defined(__x86_64__) && !defined(__ILP32__)
+static long clone3_on_stack(struct clone_args *a, struct start *s)
+{
+	register long rc __asm__("rax") = SYS_clone3;
+	register void *start __asm__("r12") = s;
+
+	__asm__ volatile("syscall\n\t"
+			 "testq %%rax, %%rax\n\t"
+			 "jnz 1f\n\t"
+			 "xorl %%ebp, %%ebp\n\t"
+			 "movq %%r12, %%rdi\n\t"
+			 "call *%[run]\n\t"
+			 "hlt\n"
+			 "1:"
+			 : "+r"(rc)
+			 : "D"(a), "S"(sizeof *a), "r"(start), [run] "r"(run_child)
+			 : "rcx", "r11", "memory", "cc");
+	return rc;
+}
+#elif defined(__aarch64__)
+static long clone3_on_stack(struct clone_args *a, struct start *s)
+{
+	register long number __asm__("x8") = SYS_clone3;
+	register long x0 __asm__("x0") = (long)a;
+	register long size __asm__("x1") = sizeof *a;
+	register void *start __asm__("x19") = s;
+	register int (*run)(void *) __asm__("x20") = run_child;
+
+	__asm__ volatile("svc #0\n\t"
+			 "cbnz x0, 1f\n\t"
+			 "mov x29, xzr\n\t"
+			 "mov x0, x19\n\t"
+			 "blr x20\n\t"
+			 "brk #1\n"
+			 "1:"
+			 : "+r"(x0)
+			 : "r"(number), "r"(size), "r"(start), "r"(run)
+			 : "memory", "cc", "x30");
+	return x0;
+}
+#else
+static long clone3_on_stack(struct clone_args *a, struct start *s)
+{
+	(void)a;
+	(void)s;
+	return -ENOSYS;
+}
+#endif
+
+/* Sandboxes answer ENOSYS to clone3 so that libraries fall back to clone, whose
+ * flags they can see; it does all but cgroups and time namespaces. */
+static long share_memory(struct clone_args *a, struct start *s, int *pidfd)
+{
+	char *stack = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE, -1, 0);
+	long rc;
+
+	if (stack == MAP_FAILED)
+		return -errno;
+	mprotect(stack, GUARD_SIZE, PROT_NONE);
+	a->stack = (uint64_t)(uintptr_t)stack;
+	a->stack_size = STACK_SIZE;
+	rc = clone3_on_stack(a, s);
+	if (rc == -ENOSYS && !(a->flags & CLONE_INTO_CGROUP)) {
+		rc = clone(run_child, stack + STACK_SIZE, (int)(a->flags | SIGCHLD), s, pidfd);
+		rc = rc < 0 ? -errno : rc;
+	}
+	munmap(stack, STACK_SIZE); /* the child is gone from it, or has a copy */
+	return rc;
+}
+
+static long copy_memory(struct clone_args *a, struct start *s, int *pidfd)
+{
+	long rc = syscall(SYS_clone3, a, sizeof *a);
+
+	if (rc < 0 && errno == ENOSYS && !(a->flags & CLONE_INTO_CGROUP))
+		rc = syscall(SYS_clone, (long)(a->flags | SIGCHLD), NULL, pidfd, NULL, NULL);
+	if (rc == 0)
+		run_child(s);
+	return rc < 0 ? -errno : rc;
+}
+
+static void explain(struct fault *f, uint64_t flags)
+{
+	if (f->error == EPERM && (flags & CLONE_NEWUSER))
+		fault_hint(f, "user namespaces are refused here: see user.max_user_namespaces and "
+			      "kernel.unprivileged_userns_clone");
+	else if (f->error == EPERM)
+		fault_hint(f, "new namespaces need root (CAP_SYS_ADMIN), or a user namespace with them");
+	else if (f->error == ENOSPC)
+		fault_hint(
+			f,
+			"the limit on namespaces is reached: see the files user.max_*_namespaces of sysctl");
+	else if (f->error == EAGAIN)
+		fault_hint(f, "the limit on processes is reached: RLIMIT_NPROC, pids.max or kernel.pid_max");
+	else if (f->error == EBADF && (flags & CLONE_INTO_CGROUP))
+		fault_hint(f, "the cgroup must be a descriptor of a cgroup v2 directory");
+}
+
+pid_t proc_clone(uint64_t flags, int cgroup, int (*child)(void *), void *argument, int *pidfd,
+		 struct fault *f)
+{
+	struct start s = { child, argument };
+	struct clone_args a = {
+		.flags = flags | CLONE_PIDFD,
+		.pidfd = (uint64_t)(uintptr_t)pidfd,
+		.exit_signal = flags & CLONE_PARENT ? 0 : SIGCHLD,
+	};
+	long rc;
+
+	if (cgroup >= 0) {
+		a.flags |= CLONE_INTO_CGROUP;
+		a.cgroup = (uint64_t)cgroup;
+	}
+	if (flags & CLONE_VM)
+		a.flags |= CLONE_VFORK;
+	rc = flags & CLONE_VM ? share_memory(&a, &s, pidfd) : copy_memory(&a, &s, pidfd);
+	if (rc < 0) {
+		fault_set(f, (int)-rc, "clone", "%s", "");
+		if (f)
+			explain(f, flags);
+		return (pid_t)rc;
+	}
+	return (pid_t)rc;
+}
