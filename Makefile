@@ -134,6 +134,8 @@ MODULES = \
 	luabox.address_pool \
 	luabox.complete \
 	luabox.error \
+	luabox.gc \
+	luabox.keeper \
 	luabox.option_kinds \
 	luabox.options \
 	luabox.port_map \

@@ -203,9 +203,28 @@ static int keeper_pid(lua_State *L)
 	return 1;
 }
 
-static const luaL_Reg keeper_methods[] = { { "forget", keeper_forget }, { "journal", keeper_journal },
-					   { "pid", keeper_pid },       { "stop", keeper_stop },
-					   { "tell", keeper_tell },     { NULL, NULL } };
+/***
+Whether the keeper is this process's, and not its parent's.
+@function is_own
+@treturn boolean
+@usage local k <close> = luabox.sys.keeper.start()
+assert(k:is_own())
+*/
+static int keeper_is_own(lua_State *L)
+{
+	const struct box_keeper *k = luaL_checkudata(L, 1, KEEPER_TYPE);
+
+	lua_pushboolean(L, is_own(&k->h));
+	return 1;
+}
+
+static const luaL_Reg keeper_methods[] = { { "is_own", keeper_is_own },
+					   { "forget", keeper_forget },
+					   { "journal", keeper_journal },
+					   { "pid", keeper_pid },
+					   { "stop", keeper_stop },
+					   { "tell", keeper_tell },
+					   { NULL, NULL } };
 
 /* ---- sysctls ---- */
 
@@ -382,6 +401,11 @@ static int is_journal(const char *name)
 	return length > suffix && length < KEEP_NAME && !strcmp(name + length - suffix, KEEP_SUFFIX);
 }
 
+static int is_claim(const char *name)
+{
+	return !strncmp(name, KEEP_CLAIM, strlen(KEEP_CLAIM));
+}
+
 /* Opens the state directory; false if there is none. */
 static int open_state(lua_State *L, DIR **d)
 {
@@ -402,6 +426,25 @@ static int open_state(lua_State *L, DIR **d)
 	return 1;
 }
 
+static int list_state(lua_State *L, int (*wanted)(const char *name))
+{
+	const struct dirent *e;
+	DIR **d = new_dir(L);
+
+	lua_newtable(L);
+	if (!open_state(L, d))
+		return 1;
+	while ((e = readdir(*d))) {
+		if (!wanted(e->d_name))
+			continue;
+		lua_pushstring(L, e->d_name);
+		lua_seti(L, -2, luaL_len(L, -2) + 1);
+	}
+	closedir(*d);
+	*d = NULL;
+	return 1;
+}
+
 /***
 The journals in the state directory, of runs that live and of dead ones.
 @function journals
@@ -411,20 +454,70 @@ The journals in the state directory, of runs that live and of dead ones.
 */
 static int keeper_journals(lua_State *L)
 {
-	const struct dirent *e;
-	DIR **d = new_dir(L);
+	return list_state(L, is_journal);
+}
 
-	lua_newtable(L);
-	if (!open_state(L, d))
-		return 1;
-	while ((e = readdir(*d))) {
-		if (!is_journal(e->d_name))
-			continue;
-		lua_pushstring(L, e->d_name);
-		lua_seti(L, -2, luaL_len(L, -2) + 1);
-	}
-	closedir(*d);
-	*d = NULL;
+/***
+The files in the state directory that note what sysctls were before runs set them.
+@function claims
+@treturn {string,...} names, in no order
+@raise luabox.error: EPERM if the directory is open to others
+@usage assert(type(luabox.sys.keeper.claims()) == "table")
+*/
+static int keeper_claims(lua_State *L)
+{
+	return list_state(L, is_claim);
+}
+
+static int push_outcome(lua_State *L, int rc)
+{
+	if (rc == 0)
+		return 0;
+	lua_pushstring(L, strerrorname_np(-rc));
+	return 1;
+}
+
+/***
+Put a sysctl back that no live run holds, and remove its file.
+@function release_claim
+@string file
+@tparam[opt=false] boolean discard only remove the file: its namespace is gone
+@treturn ?string nil if that is done, or live runs hold it; else the errno's symbol, `"EXDEV"` if it is of
+another network namespace
+@usage assert(luabox.sys.keeper.release_claim("sysctl-0-doc!none") == nil)
+*/
+static int keeper_release_claim(lua_State *L)
+{
+	const char *file = luaL_checkstring(L, 1);
+	int discard = lua_toboolean(L, 2), dir, rc;
+	struct fault f;
+
+	luaL_argcheck(L, is_claim(file) && !strchr(file, '/'), 1, "not the name of a claim");
+	dir = keep_dir(0, &f);
+	if (dir < 0)
+		return dir == -ENOENT ? 0 : box_raise(L, &f);
+	rc = discard ? keep_sysctl_discard(dir, file) : keep_sysctl_drop(dir, file, -1);
+	util_close(dir);
+	return push_outcome(L, rc);
+}
+
+/***
+Find a process in a namespace.
+@function find_process
+@string type as in /proc/PID/ns
+@int inode
+@treturn ?int its number; nil if none is in sight
+@usage assert(luabox.sys.keeper.find_process("net", luabox.sys.keeper.here().net_ns))
+*/
+static int keeper_find_process(lua_State *L)
+{
+	static const struct box_name types[] = { { "mnt", 0 }, { "net", 1 }, { "pid", 2 }, { 0 } };
+	const char *type = types[box_checkenum(L, 1, NULL, types)].name;
+	pid_t pid = keep_find_process(type, (uint64_t)luaL_checkinteger(L, 2));
+
+	if (!pid)
+		return 0;
+	lua_pushinteger(L, pid);
 	return 1;
 }
 
@@ -487,6 +580,27 @@ static int keeper_here(lua_State *L)
 	if (!keep_header_here(&h))
 		return box_fail(L, ENOENT, "read", "/proc/self/stat");
 	push_header(L, &h);
+	return 1;
+}
+
+/***
+When a process was started, as a record of it says: field 22 of /proc/PID/stat.
+@function start_time
+@int pid
+@treturn ?int clock ticks since the machine was started; nil for no such process
+@see proc_pid_stat(5)
+@usage assert(luabox.sys.keeper.start_time(1) >= 0)
+*/
+static int keeper_start_time(lua_State *L)
+{
+	lua_Integer pid = luaL_checkinteger(L, 1);
+	uint64_t start;
+
+	luaL_argcheck(L, pid > 0 && pid <= INT_MAX, 1, "not the number of a process");
+	start = keep_start_time((pid_t)pid);
+	if (!start)
+		return 0;
+	lua_pushinteger(L, (lua_Integer)start);
 	return 1;
 }
 
@@ -562,12 +676,8 @@ Undo what a record says, in this process.
 static int journal_undo(lua_State *L)
 {
 	const struct box_journal *j = check_journal(L);
-	int rc = keep_undo(j->dir, luaL_checkstring(L, 2), -1);
 
-	if (rc == 0)
-		return 0;
-	lua_pushstring(L, strerrorname_np(-rc));
-	return 1;
+	return push_outcome(L, keep_undo(j->dir, luaL_checkstring(L, 2), -1));
 }
 
 /***
@@ -604,8 +714,11 @@ static const luaL_Reg journal_methods[] = { { "header", journal_header }, { "rec
 					    { "undo", journal_undo },     { NULL, NULL } };
 
 static const luaL_Reg functions[] = {
-	{ "claim_sysctl", keeper_claim_sysctl }, { "here", keeper_here },   { "journals", keeper_journals },
-	{ "open_journal", keeper_open_journal }, { "start", keeper_start }, { NULL, NULL }
+	{ "claim_sysctl", keeper_claim_sysctl },   { "claims", keeper_claims },
+	{ "find_process", keeper_find_process },   { "here", keeper_here },
+	{ "journals", keeper_journals },           { "open_journal", keeper_open_journal },
+	{ "release_claim", keeper_release_claim }, { "start", keeper_start },
+	{ "start_time", keeper_start_time },       { NULL, NULL }
 };
 
 BOX_MODULE(keeper)

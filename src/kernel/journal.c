@@ -2,6 +2,7 @@
  * The state directory, and the journals in it: a header, then one record a line,
  * each behind '+' (in force), '-' (struck out) or '?' (being written).
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -114,6 +115,29 @@ static uint64_t namespace_inode(const char *path)
 	struct stat st;
 
 	return stat(path, &st) < 0 ? 0 : st.st_ino;
+}
+
+static pid_t pid_in(const char *pid, const char *type, uint64_t inode)
+{
+	char path[NAME_MAX + 32];
+
+	if (*pid < '1' || *pid > '9')
+		return 0;
+	snprintf(path, sizeof path, "/proc/%s/ns/%s", pid, type);
+	return namespace_inode(path) == inode ? (pid_t)strtol(pid, NULL, 10) : 0;
+}
+
+pid_t keep_find_process(const char *type, uint64_t inode)
+{
+	DIR *dir = opendir("/proc");
+	const struct dirent *e;
+	pid_t pid = 0;
+
+	while (dir && !pid && (e = readdir(dir)))
+		pid = pid_in(e->d_name, type, inode);
+	if (dir)
+		closedir(dir);
+	return pid;
 }
 
 int keep_header_here(struct keep_header *h)

@@ -19,7 +19,6 @@
 #include "kernel/util.h"
 
 #define MAGIC "luabox-sysctl 1"
-#define PREFIX "sysctl-"
 #define VALUE 256
 #define LINE 512 /* "was PATH VALUE" */
 
@@ -100,7 +99,7 @@ static uint64_t cookie_for(const char *path)
 
 static void file_of(const char *path, char file[NAME_MAX + 1])
 {
-	int n = snprintf(file, NAME_MAX + 1, PREFIX "%llu-", (unsigned long long)cookie_for(path));
+	int n = snprintf(file, NAME_MAX + 1, KEEP_CLAIM "%llu-", (unsigned long long)cookie_for(path));
 
 	for (const char *s = path; n < NAME_MAX; s++) {
 		file[n++] = *s == '/' ? '!' : *s;
@@ -379,7 +378,7 @@ static int is_other_namespace(const char *file)
 {
 	unsigned long long cookie;
 
-	return sscanf(file, PREFIX "%llu-", &cookie) == 1 && cookie && cookie != keep_net_cookie();
+	return sscanf(file, KEEP_CLAIM "%llu-", &cookie) == 1 && cookie && cookie != keep_net_cookie();
 }
 
 static int drop_locked(int dir, const char *file, int fd)
@@ -400,11 +399,28 @@ static int drop_locked(int dir, const char *file, int fd)
 	return 0;
 }
 
+int keep_sysctl_discard(int dir, const char *file)
+{
+	cleanup_fd int fd = -1;
+	int rc;
+
+	if (strncmp(file, KEEP_CLAIM, strlen(KEEP_CLAIM)) || strchr(file, '/'))
+		return -EINVAL;
+	rc = keep_lock_dir(dir, NULL);
+	if (rc < 0)
+		return rc;
+	fd = openat(dir, file, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+		unlinkat(dir, file, 0);
+	keep_unlock_dir(dir);
+	return 0;
+}
+
 int keep_sysctl_drop(int dir, const char *file, int fd)
 {
 	int rc;
 
-	if (strncmp(file, PREFIX, strlen(PREFIX)) || strchr(file, '/'))
+	if (strncmp(file, KEEP_CLAIM, strlen(KEEP_CLAIM)) || strchr(file, '/'))
 		return -EINVAL;
 	if (is_other_namespace(file))
 		return -EXDEV;

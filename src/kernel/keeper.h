@@ -32,6 +32,7 @@
 #define KEEP_SYSCTL_VALUE 248
 #define KEEP_NAME 64 /* the longest name of a journal */
 #define KEEP_SUFFIX ".journal"
+#define KEEP_CLAIM "sysctl-"
 
 /* ---- the state directory and journals (journal.c) ---- */
 
@@ -75,6 +76,9 @@ const char *keep_journal_next(char *text, size_t length, size_t *at, uint32_t *i
 
 /* Strikes out the record at 'offset'. */
 int keep_journal_strike(int journal, off_t offset);
+
+/* A process in the namespace with that inode ('type' as in /proc/PID/ns), or 0. */
+pid_t keep_find_process(const char *type, uint64_t inode);
 
 /* The records of a live run, as its keeper has them. */
 struct keep_slot {
@@ -129,6 +133,10 @@ int keep_sysctl_set(int dir, const char *name, const char *value, struct fault *
  * still luabox's. 'fd' stays open; -1 for a run that is dead. 0, or -EBUSY if others
  * need it, or -errno. */
 int keep_sysctl_drop(int dir, const char *file, int fd);
+
+/* Removes a claim's file that no live run holds, without putting anything back: for a
+ * namespace that is gone. */
+int keep_sysctl_discard(int dir, const char *file);
 
 /* The cookie of the current network namespace: never used twice while the machine is up. */
 uint64_t keep_net_cookie(void);
