@@ -497,6 +497,7 @@ static int keeper_release_claim(lua_State *L)
 	if (dir < 0)
 		return dir == -ENOENT ? 0 : box_raise(L, &f);
 	rc = discard ? keep_sysctl_discard(dir, file) : keep_sysctl_drop(dir, file, -1);
+	keep_dir_leave(dir);
 	util_close(dir);
 	return push_outcome(L, rc);
 }
@@ -706,6 +707,7 @@ static int journal_remove(lua_State *L)
 
 	if (unlinkat(j->dir, j->name, 0) < 0 && errno != ENOENT)
 		return box_fail(L, errno, "unlink journal", j->name);
+	keep_dir_leave(j->dir);
 	return 0;
 }
 

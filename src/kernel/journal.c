@@ -14,6 +14,7 @@
 #include "kernel/util.h"
 
 #define MAGIC "luabox-journal 1\n"
+#define NAME "luabox"
 #define GRAIN 64         /* records take multiples of this, so that a freed place fits another */
 #define BIGGEST 67108864 /* of a journal: hundreds of thousands of records */
 
@@ -64,7 +65,7 @@ int keep_dir(int create, struct fault *f)
 	int rc = -EACCES;
 
 	if (geteuid() == 0)
-		rc = open_dir("/run/luabox", create, f);
+		rc = open_dir("/run/" NAME, create, f);
 	if ((rc != -EACCES && rc != -EROFS) || (!runtime && geteuid() == 0))
 		return rc;
 	if (!runtime || *runtime != '/') {
@@ -74,9 +75,14 @@ int keep_dir(int create, struct fault *f)
 			"set XDG_RUNTIME_DIR to a directory of yours; luabox notes there what it must undo "
 			"if it is killed");
 	}
-	if (snprintf(path, sizeof path, "%s/luabox", runtime) >= (int)sizeof path)
+	if (snprintf(path, sizeof path, "%s/" NAME, runtime) >= (int)sizeof path)
 		return fault_set(f, ENAMETOOLONG, "open", "$XDG_RUNTIME_DIR/luabox");
 	return open_dir(path, create, f);
+}
+
+void keep_dir_leave(int dir)
+{
+	unlinkat(dir, "../" NAME, AT_REMOVEDIR);
 }
 
 int keep_lock_dir(int dir, struct fault *f)
@@ -232,7 +238,7 @@ int keep_journal_create(int dir, char name[KEEP_NAME], struct fault *f)
 	int fd, rc;
 
 	if (!keep_header_here(&h)) {
-		fault_set(f, ENOENT, "read", "/proc/self/stat");
+		fault_set(f, ENODEV, "read", "/proc/self/stat");
 		return fault_hint(f, "mount proc on /proc");
 	}
 	rc = keep_lock_dir(dir, f);

@@ -213,8 +213,10 @@ static _Noreturn void run_keeper(int *fds, const char *name)
 	l.header = l.end = lseek(JOURNAL, 0, SEEK_END);
 	serve(&l);
 	left = undo_all(&l);
-	if (!left)
+	if (!left) {
 		unlinkat(DIRECTORY, name, 0);
+		keep_dir_leave(DIRECTORY);
+	}
 	_exit(left);
 }
 
@@ -331,6 +333,7 @@ static int start_failed(struct keeper *k, int dir, int error, struct fault *f)
 	int status;
 
 	unlinkat(dir, k->journal, 0);
+	keep_dir_leave(dir);
 	if (k->pid > 0)
 		wait_keeper(k->pid, &status);
 	fault_set(f, error, "start keeper", "of process %d", getpid());
@@ -360,16 +363,29 @@ static int launch(struct keeper *k, int dir, int journal, struct fault *f)
 	return start_failed(k, dir, -rc, f);
 }
 
+/* Another run may remove the directory between its opening and the journal's making. */
+static int open_journal(struct keeper *k, int *dir, struct fault *f)
+{
+	int journal = -ENOENT;
+
+	for (int i = 0; journal == -ENOENT && i < 100; i++) {
+		util_close(*dir);
+		*dir = keep_dir(1, f);
+		if (*dir < 0)
+			return *dir;
+		journal = keep_journal_create(*dir, k->journal, f);
+	}
+	return journal;
+}
+
 /* The run keeps the journal open as well, for its lock. */
 int keep_start(struct keeper *k, struct fault *f)
 {
-	cleanup_fd int dir = keep_dir(1, f), journal = -1;
+	cleanup_fd int dir = -1, journal = -1;
 	int rc;
 
 	*k = (struct keeper){ .socket = -1, .run_journal = -1, .next = 1 };
-	if (dir < 0)
-		return dir;
-	journal = keep_journal_create(dir, k->journal, f);
+	journal = open_journal(k, &dir, f);
 	if (journal < 0)
 		return journal;
 	rc = launch(k, dir, journal, f);

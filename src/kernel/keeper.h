@@ -40,6 +40,9 @@
  * Made if need be and 'create'. Refused if it is open to others. Returns a descriptor. */
 int keep_dir(int create, struct fault *f);
 
+/* Removes the directory if nothing is in it. One who has it open makes it anew. */
+void keep_dir_leave(int dir);
+
 /* Takes, or waits for, the lock under which journals are made and shared sysctls change. */
 int keep_lock_dir(int dir, struct fault *f);
 void keep_unlock_dir(int dir);
