@@ -66,6 +66,8 @@ KERNEL = \
 	nft_rule \
 	nft_value \
 	pipe \
+	port \
+	port_holder \
 	rootfs \
 	rootfs_image \
 	route \
@@ -106,6 +108,7 @@ BINDING = \
 	nft_rule \
 	nft_words \
 	options \
+	port \
 	process \
 	process_body \
 	process_io \

@@ -12,6 +12,7 @@
 	X(net)                                                                                               \
 	X(nft)                                                                                               \
 	X(options)                                                                                           \
+	X(port)                                                                                              \
 	X(process)                                                                                           \
 	X(rootfs)                                                                                            \
 	X(seccomp)                                                                                           \

@@ -425,10 +425,7 @@ static int raise_operation(lua_State *L, const struct fault *f, int64_t operatio
 	if (operation > 0) {
 		lua_pushinteger(L, operation);
 		lua_setfield(L, -2, "operation");
-		lua_createtable(L, 1, 0);
-		lua_pushfstring(L, "operation %d", (int)operation);
-		lua_rawseti(L, -2, 1);
-		lua_setfield(L, -2, "context");
+		box_add_context(L, lua_pushfstring(L, "operation %d", (int)operation));
 	}
 	return lua_error(L);
 }
