@@ -41,6 +41,7 @@ KERNEL = \
 	clone \
 	exec \
 	fault \
+	file \
 	fscontext \
 	idmap \
 	journal \
@@ -87,6 +88,7 @@ BINDING = \
 	cgroup \
 	error \
 	fd \
+	file \
 	handle \
 	keeper \
 	mount \

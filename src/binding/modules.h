@@ -6,6 +6,7 @@
 	X(capability)                                                                                        \
 	X(cgroup)                                                                                            \
 	X(error)                                                                                             \
+	X(file)                                                                                              \
 	X(keeper)                                                                                            \
 	X(mount)                                                                                             \
 	X(namespace)                                                                                         \
