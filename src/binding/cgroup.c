@@ -36,8 +36,8 @@ static int cgroup_release(lua_State *L)
 {
 	struct box_cgroup *c = lua_touserdata(L, 1);
 
-	if (c->cg.count)
-		c->cg.dir[c->cg.tracker < 0 ? 0 : c->cg.tracker].fd = -1;
+	if (c->h.fd >= 0)
+		c->cg.dir[c->cg.tracker].fd = -1;
 	cg_release(&c->cg);
 	return 0;
 }
@@ -193,28 +193,38 @@ static void get_cpus(lua_State *L, int arg, struct cg_limits *l)
 	l->cpus = text;
 }
 
+/* The length of "rbps=1048576" or "wiops=max" at 's', or 0. */
+static size_t io_pair(const char *s)
+{
+	static const char *const keys[] = { "rbps=", "wbps=", "riops=", "wiops=" };
+
+	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+		size_t key = strlen(keys[i]), value;
+
+		if (strncmp(s, keys[i], key))
+			continue;
+		value = strncmp(s + key, "max", 3) ? strspn(s + key, "0123456789") : 3;
+		return value ? key + value : 0;
+	}
+	return 0;
+}
+
 /* "8:0 rbps=1048576 wiops=max" */
 static int is_io_line(const char *s)
 {
-	static const char *const keys[] = { "rbps=", "wbps=", "riops=", "wiops=" };
-	int n = 0;
+	int device = 0;
+	size_t length;
 
-	if (sscanf(s, "%*u:%*u%n", &n) < 0 || !n)
+	if (sscanf(s, "%*u:%*u%n", &device) < 0 || !device || !s[device])
 		return 0;
-	for (s += n; *s; s += n) {
-		size_t k = 0;
-
-		s += *s == ' ';
-		while (k < 4 && strncmp(s, keys[k], strlen(keys[k])))
-			k++;
-		if (k == 4)
+	for (s += device; *s; s += length) {
+		if (*s++ != ' ')
 			return 0;
-		s += strlen(keys[k]);
-		n = !strncmp(s, "max", 3) ? 3 : (int)strspn(s, "0123456789");
-		if (!n || (s[n] && s[n] != ' '))
+		length = io_pair(s);
+		if (!length)
 			return 0;
 	}
-	return n > 0 && s[-1] != ':';
+	return 1;
 }
 
 /* The lines become one string, in the place of the list on the stack. */
@@ -312,7 +322,7 @@ own if absent
 @tparam[opt] function before called with the list of the directories just before they are made, so that they
 can be told to the keeper
 @treturn luabox.cgroup
-@raise luabox.error: EEXIST; EACCES and EROFS; ENOTSUP if a controller is not there; EBUSY under cgroup v2's
+@raise luabox.error: EEXIST; EACCES and EROFS; EOPNOTSUPP if a controller is not there; EBUSY under cgroup v2's
 rule of no internal processes. After an error no directory is left.
 @see cgroups(7)
 @usage local cg <close> = luabox.sys.cgroup.create { name = "doc-create", ["pids.max"] = 10 }
@@ -326,6 +336,7 @@ static int cgroup_create(lua_State *L)
 	struct box_cgroup *c;
 	struct fault f;
 
+	lua_settop(L, 2); /* what follows keeps strings on the stack */
 	box_options(L, 1, create_options, &o);
 	check_name(L, o.name);
 	check_parent(L, o.parent);
@@ -570,7 +581,7 @@ static int cgroup_get(lua_State *L)
 Change limits of the group while it runs.
 @function set
 @tparam table o limits as in `create`; the group must have been made with each one's controller
-@raise luabox.error: ENOTSUP without the controller, EBUSY if more memory is in use and cannot be reclaimed
+@raise luabox.error: EOPNOTSUPP without the controller, EBUSY if more memory is in use and cannot be reclaimed
 @usage local cg <close> = luabox.sys.cgroup.create { name = "doc-set", ["pids.max"] = 10 }
 cg:set { ["pids.max"] = 20 }
 assert(cg:get("pids.max") == 20)
