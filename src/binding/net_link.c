@@ -250,7 +250,7 @@ static void check_new(lua_State *L, int arg, const struct net_link *l)
 	if (l->netns >= 0 || in_batch)
 		box_option_error(
 			L, arg, NULL, NULL,
-			"addrgenmode, ipv4 and a port's options are set on a link that is there: use "
+			"alias, addrgenmode, ipv4 and a port's options are set on a link that is there: use "
 			"link_set %s",
 			in_batch ? "behind it in the batch" : "in its network namespace");
 }

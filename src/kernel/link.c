@@ -57,6 +57,8 @@ static const struct net_row common_rows[] = {
 	{ IFLA_IFALIAS, NET_TEXT, FIELD(alias) }, { IFLA_NET_NS_FD, NET_INT, FIELD(netns) },
 	{ IFLA_GROUP, NET_U32, FIELD(group) },    { 0 }
 };
+/* Of a link that is there. */
+static const struct net_row alias_rows[] = { { IFLA_IFALIAS, NET_TEXT, FIELD(alias) }, { 0 } };
 static const struct net_row queue_rows[] = { { IFLA_NUM_TX_QUEUES, NET_U32, FIELD(tx_queues) },
 					     { IFLA_NUM_RX_QUEUES, NET_U32, FIELD(rx_queues) },
 					     { 0 } };
@@ -120,13 +122,15 @@ static void explain_change(const struct net_op *op, struct fault *f)
 static void explain_add(const struct net_op *op, struct fault *f)
 {
 	explain_change(op, f);
-	if (f->error == EOPNOTSUPP && op->module && strstr(f->detail, "Unknown device type"))
+	if (f->error == EOPNOTSUPP && strstr(f->detail, "Unknown device type"))
 		fault_hint(f,
 			   "this kernel lacks the link kind: its module %s is neither built in nor can be "
 			   "loaded",
 			   op->module);
+	else if (f->error == EOPNOTSUPP && !f->detail[0])
+		fault_hint(f, "this kernel's %s was built without one of the options given", op->module);
 	if (f->error == EEXIST)
-		fault_hint(f, "a link with this name, or with that of its peer, is there already");
+		fault_hint(f, "a link with this name or index, or with its peer's, is there already");
 	if (f->error == ENODEV)
 		fault_hint(f, "the master or the lower link is not in the network namespace the link is for");
 }
@@ -298,7 +302,7 @@ int net_link_port_given(const struct net_link *l)
 
 int net_link_needs_set(const struct net_link *l)
 {
-	return l->addrgenmode >= 0 || has_ipv4(l) || net_link_port_given(l);
+	return l->alias || l->addrgenmode >= 0 || has_ipv4(l) || net_link_port_given(l);
 }
 
 int net_link_add(struct net_socket *s, struct net_queue *q, const struct net_link *l, struct fault *f)
@@ -383,6 +387,7 @@ static int put_change(struct net_queue *q, const struct net_link *l, int index, 
 	if (l->rename)
 		net_put_string(q, IFLA_IFNAME, l->rename);
 	net_put_rows(q, common_rows, l);
+	net_put_rows(q, alias_rows, l);
 	put_mac(q, &l->address);
 	if (master >= 0)
 		net_put_u32(q, IFLA_MASTER, (uint32_t)master);
@@ -396,8 +401,8 @@ static int changes_more_than_port(const struct net_link *l, int64_t master)
 	struct ifinfomsg h = { 0 };
 
 	set_flags(&h, l);
-	return h.ifi_change || l->rename || master >= 0 || l->address.length > 0 || l->kind >= 0 ||
-	       l->addrgenmode >= 0 || has_ipv4(l) || net_rows_given(common_rows, l);
+	return h.ifi_change || l->rename || l->alias || master >= 0 || l->address.length > 0 ||
+	       l->kind >= 0 || l->addrgenmode >= 0 || has_ipv4(l) || net_rows_given(common_rows, l);
 }
 
 static int change(struct net_queue *q, const struct net_link *l, int index, int64_t master, struct fault *f)
@@ -459,6 +464,7 @@ static int complete(struct net_queue *q, const struct net_link *l, struct fault 
 	rest.multicast = l->multicast;
 	rest.allmulticast = l->allmulticast;
 	rest.promiscuous = l->promiscuous;
+	rest.alias = l->alias;
 	rest.addrgenmode = l->addrgenmode;
 	memcpy(rest.ipv4, l->ipv4, sizeof rest.ipv4);
 	rest.port = l->port;

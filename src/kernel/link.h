@@ -78,7 +78,7 @@ int64_t net_index(struct net_socket *s, const struct net_ref *link, const struct
 /* The name of a link in the socket's namespace, into IFNAMSIZ bytes; 0 or -errno. */
 int net_name_of(struct net_socket *s, int index, char *name);
 
-/* True if a link that is made needs a second message: the kernel takes address
+/* True if a link that is made needs a second message: the kernel takes an alias, address
  * generation, IPv4 settings and a bridge port's flags only of a link that is there. */
 int net_link_needs_set(const struct net_link *l);
 

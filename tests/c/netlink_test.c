@@ -112,11 +112,11 @@ static void test_too_long(struct net_queue *q)
 
 	memset(text, 'x', sizeof text - 1);
 	l.alias = text;
-	is_integer(net_link_add(&no_socket, q, &l, &f), -EMSGSIZE, "an attribute of 70000 bytes is refused");
-	is_string(f.op, "link_add", "its operation");
+	is_integer(net_link_set(&no_socket, q, &l, &f), -EMSGSIZE, "an attribute of 70000 bytes is refused");
+	is_string(f.op, "link_set", "its operation");
 	is_string(f.subject, "d0", "its subject");
 	text[5000] = '\0';
-	is_integer(net_link_add(&no_socket, q, &l, &f), -EMSGSIZE, "a message of 5000 bytes is refused");
+	is_integer(net_link_set(&no_socket, q, &l, &f), -EMSGSIZE, "a message of 5000 bytes is refused");
 	is_integer((long long)q->count, 0, "nothing was put into the queue");
 }
 

@@ -9,6 +9,10 @@ local function refusal(f, ...)
   return message:match("bad argument #1 to '[^']*' %((.*)%)$") or message
 end
 
+local INT32, UINT32 = 0x7fffffff, 0xffffffff
+local FAMILY = { "enum", names = { "inet", "inet6" } }
+local SCOPE = { "enum", names = { "global", "site", "link", "host", "nowhere" } }
+
 -- Options whose values are read by net itself: a wrong value → what is said of it.
 local NAME_TOO_LONG = "link name 'abcdefghijklmnop' is 16 bytes long; at most 15 are allowed"
 local NAME = {
@@ -55,14 +59,15 @@ end
 
 -- The options that every kind of link has, in both directions.
 local COMMON = {
-  kind = { "any" }, mtu = { "int", min = 1, max = 0x7fffffff }, address = { "any" }, group = { "int", min = 0, max = 0x7fffffff },
+  kind = { "any" }, mtu = { "int", min = 1, max = INT32 }, address = { "any" }, group = { "int", min = 0, max = INT32 },
   up = { "bool" }, arp = { "bool" }, multicast = { "bool" }, allmulticast = { "bool" }, promiscuous = { "bool" },
-  netns = { "fd" }, alias = { "string", max = 255 }, tx_queue_length = { "int", min = 0, max = 0x7fffffff },
+  netns = { "fd" }, alias = { "string", max = 255 }, tx_queue_length = { "int", min = 0, max = INT32 },
   addrgenmode = { "enum", names = { "eui64", "none", "stable_secret", "random" } }, ipv4 = { "any" },
   hairpin = { "bool" }, isolated = { "bool" }, port_learning = { "bool" }, flood = { "bool" },
   multicast_flood = { "bool" }, broadcast_flood = { "bool" }, bpdu_guard = { "bool" }, fast_leave = { "bool" },
-  neigh_suppress = { "bool" }, port_priority = { "int", min = 0, max = 63 }, port_cost = { "int", min = 1, max = 65535 },
-  name = { "any" }, index = { "int", min = 1, max = 0x7fffffff }, master = { "any" },
+  neigh_suppress = { "bool" }, port_priority = { "int", min = 0, max = 63 }, port_cost = { "int", min = 1,
+    max = 65535 },
+  name = { "any" }, index = { "int", min = 1, max = INT32 }, master = { "any" },
 }
 
 local function spec_of(...)
@@ -74,7 +79,8 @@ local function spec_of(...)
 end
 
 local ADD = {
-  name = { "any", required = true }, tx_queues = { "int", min = 1, max = 4096 }, rx_queues = { "int", min = 1, max = 4096 },
+  name = { "any", required = true }, tx_queues = { "int", min = 1, max = 4096 }, rx_queues = { "int", min = 1,
+    max = 4096 },
 }
 
 describe("luabox.sys.net, refusing", function()
@@ -90,7 +96,8 @@ describe("luabox.sys.net, refusing", function()
     badargs.check(net.link_add, spec_of(ADD, { peer = { "any", required = true } }),
       { kind = "veth", name = "v0", peer = { name = "v1" } })
     badargs.check(net.link_add, spec_of(ADD, {
-      link = { "any", required = true }, mode = { "enum", names = { "private", "vepa", "bridge", "passthru", "source" } },
+      link = { "any", required = true }, mode = { "enum", names = { "private", "vepa", "bridge", "passthru",
+        "source" } },
     }), { kind = "macvlan", name = "m0", link = 1 })
     badargs.check(net.link_add, spec_of(ADD, {
       link = { "any", required = true }, mode = { "enum", names = { "l2", "l3", "l3s" } },
@@ -100,7 +107,8 @@ describe("luabox.sys.net, refusing", function()
       protocol = { "enum", names = { "802.1Q", "802.1ad" } },
     }), { kind = "vlan", name = "v.1", link = 1, id = 1 })
     badargs.check(net.link_add, spec_of(ADD, {
-      link = { "any" }, id = { "int", min = 0, max = 0xffffff, required = true }, remote = { "any" }, ["local"] = { "any" },
+      link = { "any" }, id = { "int", min = 0, max = 0xffffff, required = true }, remote = { "any" },
+        ["local"] = { "any" },
       port = { "int", min = 1, max = 65535 }, learning = { "bool" }, ttl = { "int", min = 0, max = 255 },
     }), { kind = "vxlan", name = "vx0", id = 1 })
   end)
@@ -109,7 +117,8 @@ describe("luabox.sys.net, refusing", function()
     local all = "'bridge', 'dummy', 'ipvlan', 'macvlan', 'veth', 'vlan', 'vxlan'"
     assert.equal("option 'kind' is missing", refusal(net.link_add, { name = "v0" }))
     assert.equal("option 'kind': string expected, got number", refusal(net.link_add, { kind = 1, name = "v0" }))
-    assert.equal("option 'kind': unknown value 'vethh'; did you mean 'veth'?", refusal(net.link_add, { kind = "vethh" }))
+    assert.equal("option 'kind': unknown value 'vethh'; did you mean 'veth'?", refusal(net.link_add,
+      { kind = "vethh" }))
     assert.equal("option 'kind': unknown value 'tunnel'; expected one of " .. all,
       refusal(net.link_add, { kind = "tunnel" }))
     assert.match("unknown option 'stp'", refusal(net.link_add, { kind = "dummy", name = "d0", stp = true }), 1, true)
@@ -124,7 +133,8 @@ describe("luabox.sys.net, refusing", function()
     check_values(net.link_add, vxlan, "remote", HOST)
     check_values(net.link_add, vxlan, "local", HOST)
     check_values(net.link_set, { name = "br0" }, "rename", NAME)
-    check_values(net.link_set, { name = "br0" }, "master", { { true, "link name or index expected, got boolean" }, REF[2] })
+    check_values(net.link_set, { name = "br0" }, "master", { { true, "link name or index expected, got boolean" },
+      REF[2] })
   end)
 
   it("the peer of a veth", function()
@@ -159,11 +169,12 @@ describe("luabox.sys.net, refusing", function()
       o.kind, o.name, o.netns = "dummy", "d0", file
       return refusal(net.link_add, o)
     end
-    local sentence = "addrgenmode, ipv4 and a port's options are set on a link that is there: "
+    local sentence = "alias, addrgenmode, ipv4 and a port's options are set on a link that is there: "
       .. "use link_set in its network namespace"
     assert.equal(sentence, born { addrgenmode = "none" })
     assert.equal(sentence, born { ipv4 = { forwarding = 1 } })
     assert.equal(sentence, born { hairpin = true })
+    assert.equal(sentence, born { alias = "x" })
     assert.equal("option 'master': with netns it is an index in that network namespace", born { master = "br0" })
   end)
 
@@ -187,8 +198,9 @@ describe("luabox.sys.net, refusing", function()
     assert.equal("option 'group' is missing", refusal(net.link_delete, {}))
     assert.equal("option 'group': 0 is out of range (1 to 2147483647)", refusal(net.link_delete, { group = 0 }))
     assert.equal("option 'group': integer expected, got string", refusal(net.link_delete, { group = "1" }))
-    badargs.check(net.links, { kind = { "enum", names = { "bridge", "dummy", "ipvlan", "macvlan", "veth", "vlan", "vxlan" } },
-      master = { "any" }, group = { "int", min = 0, max = 0x7fffffff } }, {})
+    badargs.check(net.links, { kind = { "enum", names = { "bridge", "dummy", "ipvlan", "macvlan", "veth", "vlan",
+      "vxlan" } },
+      master = { "any" }, group = { "int", min = 0, max = INT32 } }, {})
     check_values(net.links, {}, "master", REF)
   end)
 
@@ -196,8 +208,9 @@ describe("luabox.sys.net, refusing", function()
     local valid = { link = "lo", address = "10.0.0.1/32" }
     for _, f in ipairs { net.address_add, net.address_delete } do
       badargs.check(f, {
-        link = { "any", required = true }, address = { "any", required = true }, peer = { "any" }, broadcast = { "any" },
-        label = { "string", min = 1, max = 15 }, scope = { "enum", names = { "global", "site", "link", "host", "nowhere" } },
+        link = { "any", required = true }, address = { "any", required = true }, peer = { "any" },
+          broadcast = { "any" },
+        label = { "string", min = 1, max = 15 }, scope = SCOPE,
         noprefixroute = { "bool" }, nodad = { "bool" }, replace = { "bool" },
       }, valid)
       check_values(f, valid, "link", REF)
@@ -210,7 +223,8 @@ describe("luabox.sys.net, refusing", function()
       misfit { link = 1, address = "10.0.0.1", peer = "fd00::1" })
     assert.equal("option 'broadcast': IPv6 has no broadcast addresses",
       misfit { link = 1, address = "fd00::1/64", broadcast = "+" })
-    assert.equal("option 'label': IPv6 addresses have no label", misfit { link = 1, address = "fd00::1/64", label = "x" })
+    assert.equal("option 'label': IPv6 addresses have no label", misfit { link = 1, address = "fd00::1/64",
+      label = "x" })
     assert.equal("option 'nodad': duplicate address detection is IPv6's",
       misfit { link = 1, address = "10.0.0.1/24", nodad = true })
     assert.equal("option 'address': with 'peer', the prefix length is the peer's",
@@ -221,13 +235,14 @@ describe("luabox.sys.net, refusing", function()
     local valid = { destination = "10.0.0.0/8", link = "lo" }
     for _, f in ipairs { net.route_add, net.route_delete } do
       badargs.check(f, {
-        destination = { "any", required = true }, gateway = { "any" }, link = { "any" }, onlink = { "bool" }, source = { "any" },
-        table = { "any" }, metric = { "int", min = 0, max = 0xffffffff }, mtu = { "int", min = 68, max = 0x7fffffff },
-        scope = { "enum", names = { "global", "site", "link", "host", "nowhere" } },
+        destination = { "any", required = true }, gateway = { "any" }, link = { "any" }, onlink = { "bool" },
+          source = { "any" },
+        table = { "any" }, metric = { "int", min = 0, max = UINT32 }, mtu = { "int", min = 68, max = INT32 },
+        scope = SCOPE,
         type = { "enum", names = { "unicast", "local", "broadcast", "anycast", "multicast", "blackhole", "unreachable",
           "prohibit", "throw" } },
         protocol = { "enum", names = { "unspec", "redirect", "kernel", "boot", "static", "ra", "dhcp" } },
-        replace = { "bool" }, family = { "enum", names = { "inet", "inet6" } }, nexthops = { "any" },
+        replace = { "bool" }, family = FAMILY, nexthops = { "any" },
       }, valid)
       check_values(f, valid, "destination", PREFIX)
       check_values(f, valid, "gateway", HOST)
@@ -239,20 +254,22 @@ describe("luabox.sys.net, refusing", function()
       o.destination = o.destination or "default"
       return refusal(net.route_add, o)
     end
-    assert.equal("option 'family': is not that of 'destination'", misfit { destination = "10.0.0.0/8", family = "inet6" })
+    assert.equal("option 'family': is not that of 'destination'", misfit { destination = "10.0.0.0/8",
+      family = "inet6" })
     assert.equal("option 'source': is not of the family of the destination",
       misfit { destination = "10.0.0.0/8", source = "fd00::1" })
     assert.equal("option 'gateway': an IPv6 route cannot go over an IPv4 neighbour",
       misfit { destination = "fd00::/8", gateway = "10.0.0.1" })
     assert.equal("option 'onlink': needs 'link'", misfit { gateway = "10.0.0.1", onlink = true })
-    assert.equal("option 'nexthops': stands instead of 'gateway' and 'link'", misfit { link = 1, nexthops = { { link = 1 } } })
+    assert.equal("option 'nexthops': stands instead of 'gateway' and 'link'", misfit { link = 1,
+      nexthops = { { link = 1 } } })
     assert.equal("option 'nexthops': table expected, got string", misfit { nexthops = "x" })
     assert.equal("option 'nexthops': is a list of 1 to 64 hops", misfit { nexthops = {} })
     assert.equal("option 'nexthops[1]': table expected, got number", misfit { nexthops = { 1 } })
     assert.equal("option 'nexthops[2]': needs a 'gateway' or a 'link'", misfit { nexthops = { { link = 1 }, {} } })
     assert.equal("option 'nexthops[1].weight': 257 is out of range (1 to 256)",
       misfit { nexthops = { { link = 1, weight = 257 } } })
-    badargs.check(net.routes, { table = { "any" }, link = { "any" }, family = { "enum", names = { "inet", "inet6" } } }, {})
+    badargs.check(net.routes, { table = { "any" }, link = { "any" }, family = FAMILY }, {})
     check_values(net.routes, {}, "table", TABLE)
   end)
 
@@ -260,10 +277,10 @@ describe("luabox.sys.net, refusing", function()
     local valid = { from = "10.0.0.0/8", table = 100 }
     for _, f in ipairs { net.rule_add, net.rule_delete } do
       badargs.check(f, {
-        priority = { "int", min = 0, max = 0xffffffff }, from = { "any" }, to = { "any" }, iif = { "any" }, oif = { "any" },
-        fwmark = { "int", min = 0, max = 0xffffffff }, fwmask = { "int", min = 0, max = 0xffffffff }, table = { "any" },
+        priority = { "int", min = 0, max = UINT32 }, from = { "any" }, to = { "any" }, iif = { "any" }, oif = { "any" },
+        fwmark = { "int", min = 0, max = UINT32 }, fwmask = { "int", min = 0, max = UINT32 }, table = { "any" },
         action = { "enum", names = { "lookup", "blackhole", "unreachable", "prohibit" } }, invert = { "bool" },
-        family = { "enum", names = { "inet", "inet6" } },
+        family = FAMILY,
       }, valid)
       check_values(f, valid, "from", PREFIX)
       check_values(f, valid, "to", PREFIX)
@@ -274,7 +291,7 @@ describe("luabox.sys.net, refusing", function()
     end
     assert.equal("option 'table' is missing", refusal(net.rule_add, { priority = 100 }))
     assert.equal("one option at least says which rule", refusal(net.rule_delete, {}))
-    badargs.check(net.rules, { family = { "enum", names = { "inet", "inet6" } } }, {})
+    badargs.check(net.rules, { family = FAMILY }, {})
   end)
 
   it("neighbours", function()
@@ -282,7 +299,8 @@ describe("luabox.sys.net, refusing", function()
     for _, f in ipairs { net.neighbour_add, net.neighbour_delete } do
       badargs.check(f, {
         link = { "any", required = true }, address = { "any", required = true }, lladdr = { "any" },
-        state = { "enum", names = { "permanent", "reachable", "stale", "noarp", "delay", "probe", "failed", "incomplete", "none" } },
+        state = { "enum", names = { "permanent", "reachable", "stale", "noarp", "delay", "probe", "failed",
+          "incomplete", "none" } },
         proxy = { "bool" }, replace = { "bool" },
       }, valid)
       check_values(f, valid, "link", REF)
@@ -290,7 +308,7 @@ describe("luabox.sys.net, refusing", function()
       check_values(f, valid, "lladdr", MAC)
     end
     assert.equal("option 'lladdr' is missing", refusal(net.neighbour_add, { link = "lo", address = "10.0.0.1" }))
-    badargs.check(net.neighbours, { link = { "any" }, proxy = { "bool" }, family = { "enum", names = { "inet", "inet6" } } }, {})
+    badargs.check(net.neighbours, { link = { "any" }, proxy = { "bool" }, family = FAMILY }, {})
   end)
 end)
 
@@ -322,7 +340,8 @@ describe("luabox.sys.net.socket", function()
     assert.equal("luabox.netlink.batch (0 messages)", tostring(b))
     assert.is_nil(b.links)
     for name in pairs(net) do
-      if name:match("_add$") or name:match("_delete$") or name == "link_set" then assert.equal("function", type(b[name])) end
+      if name:match("_add$") or name:match("_delete$") or name == "link_set" then assert.equal("function",
+        type(b[name])) end
     end
     assert.equal(b, b:link_set { index = 1, up = true })
     assert.equal(1, #b)
