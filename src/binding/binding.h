@@ -60,6 +60,14 @@ pid_t box_owner(void);
 /* Says that this process is a new one: called in the child of a fork. */
 void box_forked(void);
 
+/* Pushes the metatable of a type, made at the first need (any module may be loaded alone) with 'metamethods'
+ * and the table 'methods' (null: empty) as __index. Unlike luaL_newmetatable's it is registered when it is
+ * whole: one that was left half made for want of memory would be used for good. */
+void box_metatable(lua_State *L, const char *type, const luaL_Reg *metamethods, const luaL_Reg *methods);
+
+/* Pushes 'size' zeroed bytes; 'release' frees what they hold when they are collected. */
+void *box_memory_new(lua_State *L, const char *type, size_t size, lua_CFunction release);
+
 /* Makes the metatable of a handle type: __gc and __close close, __tostring says
  * "luabox.x (7)" or "luabox.x (closed)"; methods close() and fileno() are added to
  * 'methods' (which may be null). 'close' (null: only the descriptor is closed) runs

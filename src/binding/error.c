@@ -25,15 +25,11 @@ static const char *code_of(lua_State *L, int error)
 
 static int error_tostring(lua_State *L);
 
-/* Pushes the metatable, made at the first need: any module may be loaded alone. */
+static const luaL_Reg metamethods[] = { { "__tostring", error_tostring }, { NULL, NULL } };
+
 static void push_metatable(lua_State *L)
 {
-	if (!luaL_newmetatable(L, BOX_ERROR))
-		return;
-	lua_pushcfunction(L, error_tostring);
-	lua_setfield(L, -2, "__tostring");
-	lua_newtable(L);
-	lua_setfield(L, -2, "__index");
+	box_metatable(L, BOX_ERROR, metamethods, NULL);
 }
 
 void box_set_error_type(lua_State *L)

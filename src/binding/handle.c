@@ -84,23 +84,58 @@ static const luaL_Reg metamethods[] = { { "__gc", handle_close },
 
 static const luaL_Reg common[] = { { "close", handle_close }, { "fileno", handle_fileno }, { NULL, NULL } };
 
+/* Pushes a metatable that the registry does not have yet. */
+static void new_metatable(lua_State *L, const char *type, const luaL_Reg *meta, const luaL_Reg *methods)
+{
+	lua_newtable(L);
+	lua_pushstring(L, type);
+	lua_setfield(L, -2, "__name");
+	luaL_setfuncs(L, meta, 0);
+	lua_newtable(L);
+	if (methods)
+		luaL_setfuncs(L, methods, 0);
+	lua_setfield(L, -2, "__index");
+}
+
+void box_metatable(lua_State *L, const char *type, const luaL_Reg *meta, const luaL_Reg *methods)
+{
+	if (luaL_getmetatable(L, type) != LUA_TNIL)
+		return;
+	lua_pop(L, 1);
+	new_metatable(L, type, meta, methods);
+	lua_pushvalue(L, -1);
+	lua_setfield(L, LUA_REGISTRYINDEX, type);
+}
+
+void *box_memory_new(lua_State *L, const char *type, size_t size, lua_CFunction release)
+{
+	const luaL_Reg meta[] = { { "__gc", release }, { NULL, NULL } };
+	void *p = lua_newuserdatauv(L, size, 0);
+
+	memset(p, 0, size);
+	box_metatable(L, type, meta, NULL);
+	lua_setmetatable(L, -2);
+	return p;
+}
+
 void box_handle_type(lua_State *L, const char *type, const luaL_Reg *methods, lua_CFunction close)
 {
-	if (!luaL_newmetatable(L, type)) {
+	if (luaL_getmetatable(L, type) != LUA_TNIL) {
 		lua_pop(L, 1);
 		return;
 	}
-	luaL_setfuncs(L, metamethods, 0);
+	lua_pop(L, 1);
+	new_metatable(L, type, metamethods, common);
+	lua_getfield(L, -1, "__index");
+	if (methods)
+		luaL_setfuncs(L, methods, 0);
+	lua_pop(L, 1);
 	if (close)
 		lua_pushcfunction(L, close);
 	else
 		lua_pushboolean(L, 1);
 	lua_setfield(L, -2, CLOSE_KEY);
-	luaL_newlib(L, common);
-	if (methods)
-		luaL_setfuncs(L, methods, 0);
-	lua_setfield(L, -2, "__index");
-	lua_pop(L, 1);
+	lua_setfield(L, LUA_REGISTRYINDEX, type);
 }
 
 void *box_handle_new(lua_State *L, const char *type, size_t size)

@@ -381,19 +381,6 @@ static int dir_gc(lua_State *L)
 	return 0;
 }
 
-static DIR **new_dir(lua_State *L)
-{
-	DIR **d = lua_newuserdatauv(L, sizeof *d, 0);
-
-	*d = NULL;
-	if (luaL_newmetatable(L, DIR_TYPE)) {
-		lua_pushcfunction(L, dir_gc);
-		lua_setfield(L, -2, "__gc");
-	}
-	lua_setmetatable(L, -2);
-	return d;
-}
-
 static int is_journal(const char *name)
 {
 	size_t length = strlen(name), suffix = strlen(KEEP_SUFFIX);
@@ -429,7 +416,7 @@ static int open_state(lua_State *L, DIR **d)
 static int list_state(lua_State *L, int (*wanted)(const char *name))
 {
 	const struct dirent *e;
-	DIR **d = new_dir(L);
+	DIR **d = box_memory_new(L, DIR_TYPE, sizeof(DIR *), dir_gc);
 
 	lua_newtable(L);
 	if (!open_state(L, d))

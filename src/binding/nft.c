@@ -405,19 +405,6 @@ static int batch_free(lua_State *L)
 	return 0;
 }
 
-static struct nft_batch *new_batch(lua_State *L)
-{
-	struct nft_batch *b = lua_newuserdatauv(L, sizeof *b, 0);
-
-	memset(b, 0, sizeof *b);
-	if (luaL_newmetatable(L, BATCH_TYPE)) {
-		lua_pushcfunction(L, batch_free);
-		lua_setfield(L, -2, "__gc");
-	}
-	lua_setmetatable(L, -2);
-	return b;
-}
-
 /* The error of the operation that failed says in its field 'operation' which one it was. */
 static int raise_operation(lua_State *L, const struct fault *f, int64_t operation)
 {
@@ -516,7 +503,7 @@ static int nft_apply(lua_State *L)
 
 	luaL_checktype(L, 2, LUA_TTABLE);
 	lua_settop(L, 2);
-	a.batch = new_batch(L);
+	a.batch = box_memory_new(L, BATCH_TYPE, sizeof(struct nft_batch), batch_free);
 	lua_newtable(L);
 	a.sets = lua_gettop(L);
 	n = (lua_Integer)lua_rawlen(L, 2);

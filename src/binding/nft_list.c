@@ -57,20 +57,6 @@ static int rule_free(lua_State *L)
 	return 0;
 }
 
-/* Pushes zeroed memory whose content is freed with it. */
-static void *new_owner(lua_State *L, const char *type, size_t size, lua_CFunction release)
-{
-	void *p = lua_newuserdatauv(L, size, 0);
-
-	memset(p, 0, size);
-	if (luaL_newmetatable(L, type)) {
-		lua_pushcfunction(L, release);
-		lua_setfield(L, -2, "__gc");
-	}
-	lua_setmetatable(L, -2);
-	return p;
-}
-
 /* Reads the filter at argument 2, if any, and pushes a reply to the dump that it asks for.
  * Only of rules does the kernel choose by name. */
 static struct nft_reply *push_dump(lua_State *L, int type, const struct box_opt *opts, struct filter *o)
@@ -83,7 +69,7 @@ static struct nft_reply *push_dump(lua_State *L, int type, const struct box_opt 
 	lua_settop(L, 2);
 	if (!lua_isnil(L, 2))
 		box_options(L, 2, opts, o);
-	reply = new_owner(L, REPLY_TYPE, sizeof *reply, reply_free);
+	reply = box_memory_new(L, REPLY_TYPE, sizeof *reply, reply_free);
 	if (type != NFT_MSG_GETRULE)
 		rc = nft_dump(h->fd, type, (uint8_t)o->family, NULL, NULL, reply, &f);
 	else
@@ -339,7 +325,7 @@ static void push_elements(lua_State *L, int fd, uint8_t family, const char *tabl
 {
 	int list = lua_gettop(L) + 1;
 	struct nft_set_info *info = lua_newuserdatauv(L, sizeof *info, 0);
-	struct nft_reply *reply = new_owner(L, REPLY_TYPE, sizeof *reply, reply_free);
+	struct nft_reply *reply = box_memory_new(L, REPLY_TYPE, sizeof *reply, reply_free);
 	struct fault f;
 
 	if (nft_get_set(fd, family, table, name, info, &f) < 0 ||
@@ -641,7 +627,7 @@ int nft_rules(lua_State *L)
 {
 	struct filter o = { 0 };
 	struct nft_reply *reply = push_dump(L, NFT_MSG_GETRULE, rule_filter, &o);
-	struct nft_decoded *d = new_owner(L, RULE_TYPE, sizeof *d, rule_free);
+	struct nft_decoded *d = box_memory_new(L, RULE_TYPE, sizeof *d, rule_free);
 	struct box_fd *h = lua_touserdata(L, 1);
 	const struct nlmsghdr *m;
 	size_t offset = 0;

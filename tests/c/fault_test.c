@@ -42,10 +42,12 @@ static void files(void)
 	close(fd);
 	is_integer(util_read_file(AT_FDCWD, path, buf, sizeof buf), 7, "reads a file that just fits");
 	is_string(buf, "1234567", "what was written");
-	is_integer(util_read_file(AT_FDCWD, path, buf, sizeof buf - 1), -EFBIG, "refuses one that does not fit");
+	is_integer(util_read_file(AT_FDCWD, path, buf, sizeof buf - 1), -EFBIG,
+		   "refuses one that does not fit");
 	is_integer(util_write_file(AT_FDCWD, path, "ab"), 0, "writes");
 	is_integer(util_write_file(AT_FDCWD, "/nowhere/x", "ab"), -ENOENT, "does not make what it writes to");
-	is_integer(util_read_file(AT_FDCWD, "/nowhere/x", buf, sizeof buf), -ENOENT, "a file that is not there");
+	is_integer(util_read_file(AT_FDCWD, "/nowhere/x", buf, sizeof buf), -ENOENT,
+		   "a file that is not there");
 	unlink(path);
 }
 

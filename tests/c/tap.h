@@ -15,7 +15,7 @@
 static int tap_count, tap_failed;
 
 __attribute__((format(printf, 4, 5))) static inline int tap_ok(int passed, const char *file, int line,
-								const char *name, ...)
+							       const char *name, ...)
 {
 	va_list ap;
 

@@ -1,0 +1,133 @@
+-- What tests/c/oom_test.c runs out of memory. `body` holds all it makes in <close> variables; what cannot be so
+-- held is made by `setup` or undone by `cleanup`, which have memory.
+
+-- The type of Lua's own long buffers is registered before it is whole (lauxlib.c, newbox): have it made with memory.
+assert(#("x"):rep(1 << 16) > 0)
+
+local directories = {} -- of the control group
+
+local function sys(name) return require("luabox.sys." .. name) end
+
+return {
+  {
+    name = "errors",
+    body = function()
+      local e = setmetatable({ op = "mount", subject = "/x", context = { "a", "b" } }, sys("error").metatable)
+      assert(tostring(e) == "b: a: mount /x: ")
+    end,
+  },
+  {
+    name = "a system call that fails",
+    body = function()
+      local ok, e = pcall(sys("namespace").open, "net", "/nowhere")
+      assert(not ok)
+      if type(e) == "string" then error(e, 0) end
+      assert(e.code == "ENOENT")
+    end,
+  },
+  {
+    name = "options that are refused",
+    body = function()
+      local ok, message = pcall(sys("namespace").write_id_maps, { pdi = 1 })
+      assert(not ok)
+      assert(message:find("unknown option 'pdi'; did you mean 'pid'?", 1, true), message)
+    end,
+  },
+  {
+    name = "namespaces opened",
+    body = function()
+      local namespace = sys "namespace"
+      local net <close> = namespace.open "net"
+      local user <close> = net:owner()
+      assert(net:id() and user:type() == "user" and tostring(net))
+    end,
+  },
+  {
+    name = "a network namespace made",
+    body = function()
+      local net <close> = sys("namespace").create "net"
+      assert(net:type() == "net")
+    end,
+  },
+  {
+    name = "capabilities",
+    body = function()
+      local capability = sys "capability"
+      capability.get()
+      capability.names()
+      capability.default()
+    end,
+  },
+  {
+    name = "a system call filter",
+    body = function() sys("seccomp").default() end,
+  },
+  {
+    name = "links, addresses and routes listed",
+    body = function()
+      local s <close> = sys("net").socket()
+      assert(#s:links() >= 1)
+      s:addresses()
+      s:routes()
+      s:rules()
+      s:neighbours()
+      assert(s:link("lo"))
+    end,
+  },
+  {
+    name = "a pair of links with an address and a route",
+    body = function()
+      local net = sys "net"
+      net.link_add { kind = "veth", name = "oom0", up = true, address = "02:00:00:00:00:01", peer = { name = "oom1" } }
+      net.address_add { link = "oom0", address = "10.9.0.1/24" }
+      net.route_add { destination = "10.10.0.0/16", gateway = "10.9.0.2" }
+      net.neighbour_add { link = "oom0", address = "10.9.0.2", lladdr = "02:00:00:00:00:02" }
+    end,
+    cleanup = function() pcall(sys("net").link_delete, "oom0") end,
+  },
+  {
+    name = "changes sent together",
+    body = function()
+      local s <close> = sys("net").socket()
+      local b = s:batch()
+      b:link_add { kind = "bridge", name = "oom0" }
+      b:link_set { name = "oom0", up = true }
+      b:send()
+    end,
+    cleanup = function() pcall(sys("net").link_delete, "oom0") end,
+  },
+  {
+    name = "a control group",
+    body = function()
+      local cg <close> = sys("cgroup").create({
+        name = ("oom-%p"):format(directories), ["pids.max"] = 10, ["memory.max"] = "64M",
+      }, function(paths) directories = paths end)
+      assert(cg:get("pids.max") == 10)
+      cg:stat()
+      cg:processes()
+      cg:attach_fds()
+      cg:remove()
+    end,
+    cleanup = function()
+      for i = #directories, 1, -1 do os.remove(directories[i]) end
+    end,
+  },
+  {
+    name = "a system call filter compiled",
+    body = function()
+      local filter <close> = sys("seccomp").build { default = "allow", rules = { { "mount", action = "errno:EPERM" } } }
+    end,
+  },
+  {
+    name = "parameters of the system",
+    body = function()
+      local system = sys "system"
+      system.hostname()
+      system.sysctl "net.ipv4.ip_forward"
+      system.rlimit "NOFILE"
+      system.uname()
+      system.memory()
+      system.cpus()
+    end,
+  },
+}
