@@ -4,14 +4,7 @@
 -- made by a fork, closing the copy undoes nothing.
 -- @module luabox.scope
 local errors = require "luabox.error"
-
--- The process that runs this, which a fork changes.
-local function process_id()
-  local ok, process = pcall(require, "luabox.sys.process")
-  if ok then return process.id() end
-  local file <close> = assert(io.open("/proc/self/stat"))
-  return file:read("n")
-end
+local process = require "luabox.sys.process"
 
 local scope_methods = {}
 local scope_mt = { __name = "luabox.scope", __index = scope_methods }
@@ -29,7 +22,7 @@ local M = {}
 -- end
 -- assert(table.concat(done, " ") == "address link")
 function M.new()
-  return setmetatable({ n = 0, owner = process_id() }, scope_mt)
+  return setmetatable({ n = 0, owner = process.owner() }, scope_mt)
 end
 
 --- Registers an undo, to run before all that were registered earlier.
@@ -79,7 +72,7 @@ end
 -- @function scope:close
 -- @raise the first failure; those after it are in its `suppressed`
 function scope_methods:close()
-  if self.owner ~= process_id() then return self:forget() end
+  if self.owner ~= process.owner() then return self:forget() end
   local failed, first = false, nil
   while self.n > 0 do
     local ok, failure = pcall(pop(self))

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "binding/binding.h"
 #include "kernel/util.h"
 
 #define TYPE "luabox.buffer"
@@ -24,15 +25,7 @@ static int buffer_free(lua_State *L)
 
 struct box_buffer *box_buffer_new(lua_State *L)
 {
-	struct box_buffer *b = lua_newuserdatauv(L, sizeof *b, 0);
-
-	*b = (struct box_buffer){ 0 };
-	if (luaL_newmetatable(L, TYPE)) {
-		lua_pushcfunction(L, buffer_free);
-		lua_setfield(L, -2, "__gc");
-	}
-	lua_setmetatable(L, -2);
-	return b;
+	return box_memory_new(L, TYPE, sizeof(struct box_buffer), buffer_free);
 }
 
 char *box_buffer_reserve(lua_State *L, struct box_buffer *b, size_t more)

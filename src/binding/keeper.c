@@ -28,7 +28,7 @@ struct box_keeper {
 
 static int is_own(const struct box_fd *h)
 {
-	return h->owner == getpid();
+	return h->owner == box_owner();
 }
 
 /* ---- the keeper ---- */

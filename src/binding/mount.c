@@ -379,6 +379,8 @@ static int mount_chroot(lua_State *L)
 
 /* ---- the table ---- */
 
+#define TABLE_TYPE "luabox.mount_table"
+
 struct table_handle {
 	struct box_fd h;
 	struct mnt_table table;
@@ -459,10 +461,12 @@ it the caller's own
 static int mount_list(lua_State *L)
 {
 	const char *path = table_path(L);
-	struct table_handle *t = box_handle_new(L, BOX_FD_TYPE, sizeof *t);
+	struct table_handle *t;
 	struct mnt_info m;
 	int rc;
 
+	box_handle_type(L, TABLE_TYPE, NULL, NULL);
+	t = box_handle_new(L, TABLE_TYPE, sizeof *t);
 	t->h.fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (t->h.fd < 0)
 		return box_fail(L, errno, "open", path);

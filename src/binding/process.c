@@ -460,9 +460,30 @@ static int process_id(lua_State *L)
 	return 1;
 }
 
+/***
+What tells this process from the one that it was forked from: unlike `id` never the same in both, though each
+may be process 1 of a pid namespace.
+@function owner
+@treturn integer
+@usage local process = luabox.sys.process
+local p <close> = process.spawn { body = process.owner, namespaces = "pid" }
+p:wait()
+assert(p:result() ~= process.owner())
+*/
+static int process_owner(lua_State *L)
+{
+	lua_pushinteger(L, box_owner());
+	return 1;
+}
+
 static const luaL_Reg functions[] = {
-	{ "spawn", process_spawn }, { "wait_any", process_wait_any },       { "exit", process_exit },
-	{ "id", process_id },       { "communicate", process_communicate }, { NULL, NULL },
+	{ "spawn", process_spawn },
+	{ "wait_any", process_wait_any },
+	{ "exit", process_exit },
+	{ "id", process_id },
+	{ "owner", process_owner },
+	{ "communicate", process_communicate },
+	{ NULL, NULL },
 };
 
 BOX_MODULE(process)

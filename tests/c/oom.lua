@@ -5,6 +5,7 @@
 assert(#("x"):rep(1 << 16) > 0)
 
 local directories = {} -- of the control group
+local kept -- a handle from setup to cleanup
 
 local function sys(name) return require("luabox.sys." .. name) end
 
@@ -110,6 +111,134 @@ return {
     end,
     cleanup = function()
       for i = #directories, 1, -1 do os.remove(directories[i]) end
+    end,
+  },
+  {
+    name = "mounts",
+    body = function()
+      local mount = sys "mount"
+      mount.mount { type = "tmpfs", target = "/mnt", flags = "nosuid,nodev", data = { size = "1M" } }
+      mount.bind { source = "/usr", target = "/media", flags = "rec,ro" }
+      assert(#mount.list() > 2)
+      mount.umount("/media", "detach")
+      mount.umount "/mnt"
+    end,
+    cleanup = function()
+      pcall(sys("mount").umount, "/media", "detach")
+      pcall(sys("mount").umount, "/mnt", "detach")
+    end,
+  },
+  {
+    name = "a detached mount",
+    body = function()
+      local fs <close> = sys("mount").fsopen "tmpfs"
+      fs:set("size", "1M")
+      fs:create()
+      local tree <close> = fs:mount "nosuid"
+      tree:setattr { set = "ro" }
+    end,
+  },
+  {
+    name = "the default root",
+    body = function()
+      local root <close> = sys("rootfs").default()
+    end,
+  },
+  {
+    name = "a program",
+    body = function()
+      local p <close> = sys("process").spawn {
+        program = { "sh", "-c", "cat; echo error >&2; exit 3" },
+        stdin = "pipe", stdout = "pipe", stderr = "pipe",
+        env = { PATH = "/usr/bin:/bin", A = "1" }, cwd = "/",
+      }
+      p:stdin():write "hello"
+      p:stdin():close()
+      assert(p:stdout():read() == "hello")
+      assert(p:wait().code == 3)
+    end,
+  },
+  {
+    name = "a program in namespaces of its own",
+    body = function()
+      local p <close> = sys("process").spawn { program = { "true" }, namespaces = "mnt,pid,net,uts,ipc,cgroup" }
+      assert(p:wait().code == 0)
+    end,
+  },
+  {
+    name = "a program that is not there",
+    body = function()
+      local ok, e = pcall(sys("process").spawn, { program = { "/nowhere" } })
+      assert(not ok)
+      if type(e) == "string" or e.code == "ENOMEM" then error(e, 0) end
+      assert(e.code == "ENOENT", e)
+    end,
+  },
+  {
+    name = "a function in a child, and its results",
+    body = function()
+      local p <close> = sys("process").spawn {
+        body = function(a, b) return a, { b, x = { true, 1.5, "s" } } end,
+        args = { 1, "two" },
+      }
+      p:wait()
+      local a, t = p:result()
+      assert(a == 1 and t[1] == "two" and t.x[3] == "s")
+    end,
+  },
+  {
+    name = "an error in a child",
+    body = function()
+      local p <close> = sys("process").spawn { body = function() error({ "a table" }) end }
+      p:wait()
+      assert(not pcall(p.result, p))
+    end,
+  },
+  {
+    name = "rules and maps",
+    body = function()
+      local nft <close> = sys("nft").socket()
+      nft:apply {
+        { "add", "table", name = "oom", owner = true },
+        { "add", "chain", table = "oom", name = "pre", type = "nat", hook = "prerouting", priority = "dstnat" },
+        { "add", "map", table = "oom", name = "ports", key = "inet_proto,inet_service", data = "ipv4_addr,inet_service" },
+        { "add", "element", table = "oom", set = "ports", elements = { { "tcp", 8080, "10.0.0.2", 80 } } },
+        {
+          "add", "rule", table = "oom", chain = "pre", daddr_type = "local", counter = true,
+          dnat = { map = "ports", key = "protocol,dport" },
+        },
+        { "add", "rule", table = "oom", chain = "pre", saddr = { "10.0.0.0/8", "192.168.0.0/16" }, verdict = "accept" },
+      }
+    end,
+  },
+  {
+    name = "tables, chains, rules and elements listed",
+    setup = function()
+      kept = sys("nft").socket()
+      kept:apply {
+        { "add", "table", name = "oom", owner = true },
+        { "add", "chain", table = "oom", name = "c" },
+        { "add", "set", table = "oom", name = "s", key = "ipv4_addr" },
+        { "add", "element", table = "oom", set = "s", elements = { "10.0.0.1" } },
+        { "add", "rule", table = "oom", chain = "c", nfproto = "ipv4", saddr = "@s", counter = true, verdict = "accept" },
+      }
+    end,
+    body = function()
+      local nft <close> = sys("nft").socket()
+      assert(#nft:tables() == 1 and #nft:chains() == 1 and #nft:rules() == 1)
+      assert(#nft:elements { table = "oom", set = "s" } == 1)
+    end,
+    cleanup = function()
+      kept:close()
+      kept = nil
+    end,
+  },
+  {
+    name = "a keeper",
+    body = function()
+      local k <close> = sys("keeper").start()
+      k:forget(k:tell { "file /tmp/luabox-oom" })
+      k:stop()
     end,
   },
   {

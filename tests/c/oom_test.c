@@ -281,7 +281,9 @@ static int run(lua_State *L, int scenario, const char *function)
 
 static void print_error(lua_State *L, const char *what)
 {
-	printf("# %s: %s\n", what, luaL_tolstring(L, -1, NULL));
+	const char *text = luaL_tolstring(L, -1, NULL);
+
+	printf("# %s: %.*s\n", what, (int)strcspn(text, "\n"), text);
 }
 
 enum sweep { LUA_ONWARDS, C_ONCE, C_ONWARDS };
