@@ -225,10 +225,12 @@ static int64_t read_kind(lua_State *L, int arg, int required)
 	int64_t kind = NET_ABSENT;
 
 	luaL_checktype(L, arg, LUA_TTABLE);
-	lua_createtable(L, 0, 1);
-	lua_getfield(L, arg, "kind");
-	lua_setfield(L, -2, "kind");
-	box_options_at(L, arg, -1, NULL, 0, options, &kind);
+	if (lua_getfield(L, arg, "kind") != LUA_TNIL || required) {
+		lua_createtable(L, 0, 1);
+		lua_insert(L, -2);
+		lua_setfield(L, -2, "kind");
+		box_options_at(L, arg, -1, NULL, 0, options, &kind);
+	}
 	lua_pop(L, 1);
 	return kind;
 }

@@ -292,42 +292,51 @@ static void get_option(lua_State *L, int arg, const char *where, const struct bo
 	}
 }
 
-/* A key of another type than string is a list entry, allowed up to 'positional'. */
-static void check_key(lua_State *L, int arg, const char *where, int positional, const struct box_opt *opts)
+/* The place in 'opts' of the key below the top; -1 for a list entry, a key that is an integer up to
+ * 'positional'. */
+static int find_option(lua_State *L, int arg, const char *where, int positional, const struct box_opt *opts)
 {
 	const struct box_opt *o = opts;
 	const char *key;
 
 	if (lua_isinteger(L, -2) && lua_tointeger(L, -2) >= 1 && lua_tointeger(L, -2) <= positional)
-		return;
-	if (lua_type(L, -2) != LUA_TSTRING) {
-		box_option_error(L, arg, NULL, NULL, "%s%soption names are strings, got a %s key",
-				 where ? where : "", where ? ": " : "", luaL_typename(L, -2));
-		return;
-	}
+		return -1;
+	if (lua_type(L, -2) != LUA_TSTRING)
+		return box_option_error(L, arg, NULL, NULL, "%s%soption names are strings, got a %s key",
+					where ? where : "", where ? ": " : "", luaL_typename(L, -2));
 	key = lua_tostring(L, -2);
 	while (o->name && strcmp(o->name, key))
 		o++;
-	if (!o->name)
-		unknown_name(L, arg, where, key, opts);
+	return o->name ? (int)(o - opts) : unknown_name(L, arg, where, key, opts);
 }
 
+/* Only options that are there are looked up again: most of a long list is absent.
+ * No list has more than the 256 options that the bits are for. */
 void box_options_at(lua_State *L, int arg, int index, const char *where, int positional,
 		    const struct box_opt *opts, void *out)
 {
+	uint64_t present[4] = { 0 };
+	int i;
+
 	index = lua_absindex(L, index);
 	luaL_checkstack(L, 8, "too many nested options");
-	for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1))
-		check_key(L, arg, where, positional, opts);
-	for (const struct box_opt *o = opts; o->name; o++) {
-		lua_pushstring(L, o->name);
-		if (lua_rawget(L, index) != LUA_TNIL)
+	for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
+		i = find_option(L, arg, where, positional, opts);
+		if (i >= 0)
+			present[i / 64 % 4] |= (uint64_t)1 << i % 64;
+	}
+	i = 0;
+	for (const struct box_opt *o = opts; o->name; o++, i++) {
+		if (present[i / 64 % 4] >> i % 64 & 1) {
+			lua_pushstring(L, o->name);
+			lua_rawget(L, index);
 			get_option(L, arg, where, o, (char *)out + o->offset);
-		else if (o->required)
+			lua_pop(L, 1);
+		} else if (o->required) {
 			luaL_argerror(L, arg,
 				      lua_pushfstring(L, "option '%s%s%s' is missing", where ? where : "",
 						      where ? "." : "", o->name));
-		lua_pop(L, 1);
+		}
 	}
 }
 
