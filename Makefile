@@ -44,6 +44,7 @@ KERNEL = \
 	file \
 	fscontext \
 	idmap \
+	init \
 	journal \
 	keep_net \
 	keep_sysctl \
@@ -78,7 +79,10 @@ KERNEL = \
 	seccomp_profile \
 	signal \
 	spawn \
+	steps \
+	steps_file \
 	system \
+	user \
 	util \
 	wait
 
@@ -115,6 +119,7 @@ BINDING = \
 	process_body \
 	process_io \
 	process_options \
+	process_steps \
 	rootfs \
 	seccomp \
 	signal \

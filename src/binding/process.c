@@ -8,6 +8,7 @@ Through a pidfd, so that no other process is ever signalled or waited for by mis
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "binding/signal.h"
@@ -44,10 +45,11 @@ int64_t process_check_deadline(lua_State *L, int arg)
 
 static void push_started_error(lua_State *L, const struct proc_report *r)
 {
-	char context[64] = "in the child";
+	const char *context = "in the child";
 
 	if (r->step)
-		snprintf(context, sizeof context, "in the child, step %d", r->step);
+		context = lua_pushfstring(L, "in the child, step %d (%s)", r->step,
+					  process_step_name(L, 1, r->step));
 	box_push_error(L, &r->fault);
 	box_add_context(L, context);
 }
@@ -131,6 +133,15 @@ any open descriptor. A path is opened by the parent.
 @tparam[opt] integer o.umask
 @tparam[opt="KILL"] string o.death_signal what the child gets when this process dies; "NONE" for nothing
 @tparam[opt=false] boolean o.setsid a session of its own
+@tparam[opt] table o.uid_map ranges `{ inside =, outside =, count = }` for a new user namespace; the child is
+then its root
+@tparam[opt] table o.gid_map the same of groups
+@tparam[opt] table o.time_offsets `{ monotonic =, boottime = }` for a new time namespace, in seconds
+@tparam[opt=false] boolean o.init let the child be process 1: it runs the program as its own child (or
+nothing, without one), passes TERM, INT, HUP, QUIT, USR1, USR2 and WINCH on to it, reaps orphans and ends with
+it
+@tparam[opt] {table,...} o.steps what the child does, in this order, before `cwd`, `groups`, `gid`, `uid` and
+the program; see the section on steps
 @treturn luabox.process that kills its process when it is closed or collected
 @raise luabox.error, of the parent's part or, with the context "in the child", of the child's
 @see clone(2)
@@ -146,6 +157,7 @@ static int process_spawn(lua_State *L)
 
 	lua_settop(L, 1);
 	process_read_options(L, &s);
+	body.calls = lua_gettop(L);
 	lua_getfield(L, 1, "body");
 	body.function = lua_gettop(L);
 	lua_getfield(L, 1, "args");
@@ -153,11 +165,11 @@ static int process_spawn(lua_State *L)
 	p = new_handle(L);
 	body.buffer = box_buffer_new(L);
 	lua_insert(L, -2);
-	p->has_body = !s.argv;
-	if (p->has_body) {
-		s.body = process_run_body;
-		s.context = &body;
-	}
+	p->has_body = !s.argv && !s.init;
+	p->has_init = s.init;
+	s.context = s.steps.context = &body;
+	s.body = p->has_body ? process_run_body : NULL;
+	s.steps.call = process_run_call;
 	luaL_checkstack(L, 8, NULL);
 	start(L, &s, p);
 	return 1;
@@ -183,6 +195,8 @@ static int has_ended(lua_State *L, struct process *p)
 	if (rc == 0)
 		return 0;
 	collect(L, p);
+	if (p->has_init && p->buffer->length == sizeof p->end)
+		memcpy(&p->end, p->buffer->data, sizeof p->end);
 	p->ended = 1;
 	return 1;
 }

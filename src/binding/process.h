@@ -34,17 +34,32 @@ int process_wait_list(lua_State *L, struct process **list, int count, int64_t de
 /* Pushes { code = } or { signal =, core = }. */
 void process_push_end(lua_State *L, const struct proc_end *end);
 
-/* Reads the options of spawn at argument 1 into 's'; pushes what has to live as long. */
+/* Reads the options of spawn at argument 1 into 's'; pushes what has to live as long, and
+ * last the table in which "call" steps find their functions (or nil). */
 void process_read_options(lua_State *L, struct proc_spawn *s);
+
+/* The list of groups at the top; pushes the array that is made of it. */
+void process_read_groups(lua_State *L, const char *where, struct proc_user *user);
+
+/* The list of steps at the top; pushes what has to live, the functions last. */
+void process_read_steps(lua_State *L, struct steps *s);
+
+/* The name of a step in the table of options at 'index', for a message; pushes it. */
+const char *process_step_name(lua_State *L, int index, int step);
 
 /* Runs a Lua function in the child: the body of proc_spawn. 'context' is a struct process_body,
  * with room on the stack for six values more. */
 struct process_body {
 	lua_State *L;
 	int function, args; /* stack indexes; of a nil if there are none */
+	int calls;          /* the same of the table of functions for steps */
 	struct box_buffer *buffer;
+	int left; /* the child's: it has left the parent behind */
 };
 int process_run_body(void *context, int result);
+
+/* The same for a "call" step. */
+int process_run_call(void *context, int function, struct fault *f);
 
 /* process.exit and, in a child, os.exit. */
 int process_exit(lua_State *L);

@@ -93,8 +93,13 @@ static int send_error(lua_State *L)
 }
 
 /* A hook that a signal set in the parent is for the parent. */
-static void leave_parent(lua_State *L)
+static void leave_parent(struct process_body *body)
 {
+	lua_State *L = body->L;
+
+	if (body->left)
+		return;
+	body->left = 1;
 	box_forked();
 	lua_sethook(L, NULL, 0, 0);
 	lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
@@ -118,11 +123,11 @@ static void write_all(int fd, const char *data, size_t size)
  * and only values that exist are pushed. */
 int process_run_body(void *context, int result)
 {
-	const struct process_body *body = context;
+	struct process_body *body = context;
 	lua_State *L = body->L;
 	int failed;
 
-	leave_parent(L);
+	leave_parent(body);
 	lua_pushcfunction(L, describe_error);
 	lua_pushcfunction(L, call_body);
 	lua_pushlightuserdata(L, body->buffer);
@@ -139,6 +144,51 @@ int process_run_body(void *context, int result)
 	fflush(NULL);
 	write_all(result, body->buffer->data, body->buffer->length);
 	return failed;
+}
+
+static void copy_field(lua_State *L, const char *field, char *out, size_t size)
+{
+	if (lua_getfield(L, 2, field) != LUA_TNIL)
+		snprintf(out, size, "%s", luaL_tolstring(L, -1, NULL));
+	lua_settop(L, 2);
+}
+
+/* (fault, error): the fields that a fault has. */
+static int fill_fault(lua_State *L)
+{
+	struct fault *f = lua_touserdata(L, 1);
+
+	if (!box_is_error(L, 2)) {
+		snprintf(f->detail, sizeof f->detail, "%s", luaL_tolstring(L, 2, NULL));
+		return 0;
+	}
+	if (lua_getfield(L, 2, "errno") == LUA_TNUMBER)
+		f->error = (int)lua_tointeger(L, -1);
+	copy_field(L, "op", f->op, sizeof f->op);
+	copy_field(L, "subject", f->subject, sizeof f->subject);
+	copy_field(L, "message", f->detail, sizeof f->detail);
+	copy_field(L, "hint", f->hint, sizeof f->hint);
+	return 0;
+}
+
+/* As process_run_body: nothing may raise. */
+int process_run_call(void *context, int function, struct fault *f)
+{
+	struct process_body *body = context;
+	lua_State *L = body->L;
+
+	leave_parent(body);
+	lua_rawgeti(L, body->calls, function);
+	if (lua_pcall(L, 0, 0, 0) == LUA_OK)
+		return 0;
+	fault_set(f, ECANCELED, "call", "%s", "");
+	lua_pushcfunction(L, fill_fault);
+	lua_pushlightuserdata(L, f);
+	lua_pushvalue(L, -3);
+	if (lua_pcall(L, 2, 0, 0) != LUA_OK)
+		lua_pop(L, 1);
+	lua_pop(L, 1);
+	return -f->error;
 }
 
 /* The header if all that it announces is there. */

@@ -8,23 +8,18 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "binding/namespace.h"
 #include "binding/process.h"
 #include "binding/signal.h"
 #include "kernel/namespace.h"
 
 #define MAX_ID 4294967294 /* the last one means "unchanged" */
 
-static const struct box_name namespace_names[] = {
-	{ "mnt", CLONE_NEWNS },        { "pid", CLONE_NEWPID },   { "net", CLONE_NEWNET },
-	{ "uts", CLONE_NEWUTS },       { "ipc", CLONE_NEWIPC },   { "user", CLONE_NEWUSER },
-	{ "cgroup", CLONE_NEWCGROUP }, { "time", CLONE_NEWTIME }, { 0 },
-};
-
 struct options {
 	uint64_t namespaces;
 	const char *cwd, *death_signal;
 	int64_t uid, gid, umask;
-	int cgroup, setsid;
+	int cgroup, setsid, init;
 };
 
 #define FIELD(name) offsetof(struct options, name)
@@ -33,7 +28,7 @@ static const struct box_opt spawn_options[] = {
 	{ "program", BOX_TABLE },
 	{ "body", BOX_FUNCTION },
 	{ "args", BOX_TABLE },
-	{ "namespaces", BOX_FLAGS, FIELD(namespaces), .names = namespace_names },
+	{ "namespaces", BOX_FLAGS, FIELD(namespaces), .names = box_namespace_types },
 	{ "join", BOX_TABLE },
 	{ "cgroup", BOX_FD, FIELD(cgroup) },
 	{ "stdin", BOX_ANY },
@@ -48,6 +43,11 @@ static const struct box_opt spawn_options[] = {
 	{ "umask", BOX_INT, FIELD(umask), .min = 0, .max = 0777 },
 	{ "death_signal", BOX_STRING, FIELD(death_signal), .min = 1 },
 	{ "setsid", BOX_BOOL, FIELD(setsid) },
+	{ "uid_map", BOX_TABLE },
+	{ "gid_map", BOX_TABLE },
+	{ "time_offsets", BOX_TABLE },
+	{ "init", BOX_BOOL, FIELD(init) },
+	{ "steps", BOX_TABLE },
 	{ 0 },
 };
 
@@ -141,10 +141,10 @@ static char *const *read_env(lua_State *L)
 	return (char *const *)env;
 }
 
-static void read_groups(lua_State *L, struct proc_user *user)
+void process_read_groups(lua_State *L, const char *where, struct proc_user *user)
 {
 	int list = lua_gettop(L);
-	size_t n = list_length(L, "groups");
+	size_t n = lua_rawlen(L, list);
 	gid_t *groups = lua_newuserdatauv(L, (n + 1) * sizeof *groups, 0);
 
 	for (size_t i = 1; i <= n; i++) {
@@ -154,7 +154,7 @@ static void read_groups(lua_State *L, struct proc_user *user)
 		lua_rawgeti(L, list, (lua_Integer)i);
 		gid = lua_tointegerx(L, -1, &exact);
 		if (lua_type(L, -1) != LUA_TNUMBER || !exact || gid < 0 || gid > MAX_ID)
-			box_option_error(L, 1, NULL, lua_pushfstring(L, "groups[%d]", (int)i),
+			box_option_error(L, 1, where, lua_pushfstring(L, "groups[%d]", (int)i),
 					 "a group id is expected (0 to 4294967294)");
 		groups[i - 1] = (gid_t)gid;
 		lua_pop(L, 1);
@@ -266,7 +266,8 @@ struct join_options {
 
 static const struct box_opt join_option_list[] = {
 	{ "pidfd", BOX_FD, offsetof(struct join_options, pidfd), .required = 1 },
-	{ "types", BOX_FLAGS, offsetof(struct join_options, types), .required = 1, .names = namespace_names },
+	{ "types", BOX_FLAGS, offsetof(struct join_options, types), .required = 1,
+	  .names = box_namespace_types },
 	{ 0 },
 };
 
@@ -305,7 +306,7 @@ static void read_joins(lua_State *L, struct proc_spawn *s)
 		lua_rawgeti(L, list, (lua_Integer)i);
 		joins[i - 1] = read_join(L, (int)i);
 		if (seen & joins[i - 1].types) {
-			box_push_flags(L, seen & joins[i - 1].types, namespace_names);
+			box_push_flags(L, seen & joins[i - 1].types, box_namespace_types);
 			box_option_error(L, 1, NULL, lua_pushfstring(L, "join[%d]", (int)i),
 					 "'%s' is joined or created twice", lua_tostring(L, -2));
 		}
@@ -330,17 +331,51 @@ static int read_death_signal(lua_State *L, const char *name)
 }
 
 /* Exactly one of them, and what goes with one only. */
-static void check_body(lua_State *L)
+static void check_body(lua_State *L, int init)
 {
 	int program = get(L, "program"), body = get(L, "body"), args = get(L, "args"), fds = get(L, "fds");
 
-	if (program == body)
-		box_option_error(L, 1, NULL, NULL, "one of 'program' and 'body' is needed");
+	if (program && body)
+		box_option_error(L, 1, NULL, "body", "there is a 'program' already");
+	if (!program && !body && !init)
+		luaL_argerror(L, 1, "one of the options 'program' and 'body' is needed");
+	if (init && body)
+		box_option_error(L, 1, NULL, "init",
+				 "is for a 'program'; a Lua function would be process 1 itself");
 	if (args && !body)
 		box_option_error(L, 1, NULL, "args", "is for a 'body'; a program's are in 'program'");
 	if (fds && body)
 		box_option_error(L, 1, NULL, "fds", "is for a 'program'; a Lua function sees its handles");
 	lua_pop(L, 4);
+}
+
+static void read_maps(lua_State *L, struct proc_spawn *s)
+{
+	static const char *const names[] = { "uid_map", "gid_map" };
+	struct idmap *maps[] = { &s->maps.uid, &s->maps.gid };
+
+	for (int i = 0; i < 2; i++) {
+		if (!get(L, names[i]))
+			continue;
+		if (!(s->namespaces & CLONE_NEWUSER))
+			box_option_error(L, 1, NULL, names[i], "needs 'user' among 'namespaces'");
+		box_check_idmap(L, 1, names[i], maps[i]);
+	}
+}
+
+static const struct box_opt time_options[] = {
+	{ "monotonic", BOX_INT, offsetof(struct proc_spawn, monotonic_offset), .min = -INT32_MAX,
+	  .max = INT32_MAX },
+	{ "boottime", BOX_INT, offsetof(struct proc_spawn, boot_offset), .min = -INT32_MAX,
+	  .max = INT32_MAX },
+	{ 0 },
+};
+
+static void read_time_offsets(lua_State *L, struct proc_spawn *s)
+{
+	if (!(s->namespaces & CLONE_NEWTIME))
+		box_option_error(L, 1, NULL, "time_offsets", "needs 'time' among 'namespaces'");
+	box_options_at(L, 1, -1, "time_offsets", 0, time_options, s);
 }
 
 static void read_streams(lua_State *L, struct proc_spawn *s)
@@ -357,7 +392,7 @@ void process_read_options(lua_State *L, struct proc_spawn *s)
 
 	box_options(L, 1, spawn_options, &o);
 	luaL_checkstack(L, 40, NULL);
-	check_body(L);
+	check_body(L, o.init);
 	*s = (struct proc_spawn){ .namespaces = o.namespaces,
 				  .cgroup = o.cgroup,
 				  .death_signal = read_death_signal(L, o.death_signal),
@@ -365,6 +400,7 @@ void process_read_options(lua_State *L, struct proc_spawn *s)
 				  .umask = o.umask,
 				  .cwd = o.cwd,
 				  .user = { .uid = o.uid, .gid = o.gid },
+				  .init = o.init,
 				  .env = environ };
 	read_streams(L, s);
 	if (get(L, "program"))
@@ -372,9 +408,16 @@ void process_read_options(lua_State *L, struct proc_spawn *s)
 	if (get(L, "env"))
 		s->env = read_env(L);
 	if (get(L, "groups"))
-		read_groups(L, &s->user);
+		process_read_groups(L, NULL, &s->user);
 	if (get(L, "fds"))
 		read_fds(L, s);
 	if (get(L, "join"))
 		read_joins(L, s);
+	read_maps(L, s);
+	if (get(L, "time_offsets"))
+		read_time_offsets(L, s);
+	if (get(L, "steps"))
+		process_read_steps(L, &s->steps);
+	else
+		lua_pushnil(L);
 }

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <limits.h>
 #include <linux/close_range.h>
 #include <poll.h>
@@ -17,6 +16,8 @@
 #include <unistd.h>
 
 #include "kernel/exec.h"
+#include "kernel/init.h"
+#include "kernel/limits.h"
 #include "kernel/signal.h"
 #include "kernel/util.h"
 
@@ -61,6 +62,9 @@ int child_join(const struct proc_spawn *s, struct fault *f)
 {
 	int pending = child_joins(s, CLONE_NEWUSER), rc = 0;
 
+	/* Once inside, nobody may trace us or open /proc/PID/exe to get at the host's
+	 * program (CVE-2019-5736); exec lifts this. */
+	prctl(PR_SET_DUMPABLE, 0);
 	for (size_t i = 0; i < s->join_count && rc >= 0; i++) {
 		if (s->joins[i].types == CLONE_NEWUSER)
 			continue;
@@ -72,49 +76,6 @@ int child_join(const struct proc_spawn *s, struct fault *f)
 		rc = rc < 0 ? rc : join_one(&s->joins[i], f);
 	}
 	return rc < 0 || !pending ? rc : join_user(s, f);
-}
-
-/* A user namespace whose owner has forbidden setgroups (as unprivileged ones must)
- * leaves no way to drop them. */
-static int setgroups_denied(void)
-{
-	char word[8] = "";
-
-	return util_read_file(AT_FDCWD, "/proc/self/setgroups", word, sizeof word) > 0 &&
-	       !strncmp(word, "deny", 4);
-}
-
-static int set_groups(const struct proc_user *user, struct fault *f)
-{
-	if (!user->groups_given && user->uid < 0 && user->gid < 0)
-		return 0;
-	/* the raw call: libc's would tell it to other threads, whose memory we may share */
-	if (syscall(SYS_setgroups, user->group_count, user->groups) == 0)
-		return 0;
-	if (errno == EPERM && !user->groups_given && setgroups_denied())
-		return 0;
-	fault_set(f, errno, "setgroups", "%s", "");
-	if (errno == EPERM)
-		return fault_hint(f, "needs CAP_SETGID, and a user namespace whose setgroups is not 'deny'");
-	return -errno;
-}
-
-static int set_id(long call, int64_t id, const char *op, struct fault *f)
-{
-	if (id < 0 || syscall(call, id, id, id) == 0)
-		return 0;
-	fault_set(f, errno, op, "%lld", (long long)id);
-	if (errno == EINVAL)
-		return fault_hint(f, "this id has no mapping in the user namespace");
-	return -errno;
-}
-
-int proc_become(const struct proc_user *user, struct fault *f)
-{
-	int rc = set_groups(user, f);
-
-	rc = rc < 0 ? rc : set_id(SYS_setresgid, user->gid, "setresgid", f);
-	return rc < 0 ? rc : set_id(SYS_setresuid, user->uid, "setresuid", f);
 }
 
 int proc_chdir(const char *path, struct fault *f)
@@ -132,46 +93,56 @@ int proc_chdir(const char *path, struct fault *f)
 	return fault_hint(f, "this directory is outside the root of the child");
 }
 
-static int restore_limits(const struct child *c, struct fault *f)
+/* A limit that the program raised for itself is not for others. */
+static int restore_limits(struct fault *f)
 {
-	struct rlimit limit;
+	const struct rlimit *original = limits_original();
 
-	if (c->nofile < 0)
+	if (!original || setrlimit(RLIMIT_NOFILE, original) == 0)
 		return 0;
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-		return fault_set(f, errno, "getrlimit", "NOFILE");
-	limit.rlim_cur = (rlim_t)c->nofile;
-	return setrlimit(RLIMIT_NOFILE, &limit) < 0 ? fault_set(f, errno, "setrlimit", "NOFILE") : 0;
+	return fault_set(f, errno, "setrlimit", "NOFILE");
 }
 
-/* Inside another's namespaces nobody may trace us or open /proc/PID/exe to get at
- * the host's program (CVE-2019-5736); exec lifts this. */
-static void hide(const struct proc_spawn *s)
+/* Until the parent has written the id maps we are nobody. Then root of the new namespace; which
+ * loses the death signal, and hides us from ourselves. */
+static int wait_for_maps(const struct child *c, struct fault *f)
 {
-	if (s->join_count > 0 || (s->body && s->namespaces))
-		prctl(PR_SET_DUMPABLE, 0);
+	char word;
+	int rc;
+
+	if (!c->waits)
+		return 0;
+	if (retry_eintr(recv(c->report, &word, 1, 0)) != 1)
+		_exit(127);
+	rc = proc_become_root(f);
+	prctl(PR_SET_DUMPABLE, 1);
+	follow_parent(c);
+	return rc;
 }
 
 /* The order, and why:
  *  1. the parent's death, before anything can block
- *  2. hidden before it joins, for then others can see it
+ *  2. the id maps, without which nothing can be made
  *  3. joins with the parent's privileges
  *  4. session and limits are the process's own
- *  5. the working directory with the rights of before, then groups, gid, uid, each of
+ *  5. the steps, while all rights are there
+ *  6. the working directory with the rights of before, then groups, gid, uid, each of
  *     which takes the right to do the one before; and the death signal, which that clears */
-static int prepare(const struct child *c, struct fault *f)
+static int prepare(struct child *c, int *step, struct fault *f)
 {
-	const struct proc_spawn *s = c->spawn;
+	struct proc_spawn *s = c->spawn;
 	int rc;
 
 	follow_parent(c);
-	hide(s);
-	rc = c->joined ? 0 : child_join(s, f);
+	rc = wait_for_maps(c, f);
+	if (rc == 0 && !c->joined && s->join_count > 0)
+		rc = child_join(s, f);
 	if (rc == 0 && s->new_session && setsid() < 0)
 		rc = fault_set(f, errno, "setsid", "%s", "");
-	rc = rc < 0 ? rc : restore_limits(c, f);
+	rc = rc < 0 ? rc : restore_limits(f);
 	if (s->umask >= 0)
 		umask((mode_t)s->umask);
+	rc = rc < 0 ? rc : steps_run(&s->steps, step, f);
 	if (rc == 0 && s->cwd)
 		rc = proc_chdir(s->cwd, f);
 	rc = rc < 0 ? rc : proc_become(&s->user, f);
@@ -239,6 +210,27 @@ static int place(struct child *c, struct fault *f)
 	return rc;
 }
 
+static void tell(const struct child *c, const struct proc_report *r)
+{
+	send(c->report, r, sizeof *r, MSG_NOSIGNAL);
+}
+
+static int exec_program(struct child *c, struct fault *f)
+{
+	return proc_exec(c->spawn->argv, c->spawn->env, f);
+}
+
+/* As init's child. */
+static int exec_main(void *argument)
+{
+	struct child *c = argument;
+	struct proc_report r = { 0 };
+
+	exec_program(c, &r.fault);
+	tell(c, &r);
+	return 127;
+}
+
 static int launch(struct child *c, struct fault *f)
 {
 	const struct proc_spawn *s = c->spawn;
@@ -246,8 +238,12 @@ static int launch(struct child *c, struct fault *f)
 
 	if (rc < 0)
 		return rc;
+	if (s->init)
+		return proc_init(s->argv ? exec_main : NULL, c, c->result, c->report, f);
 	if (s->argv)
-		return proc_exec(s->argv, s->env, f);
+		return exec_program(c, f);
+	if (s->namespaces)
+		prctl(PR_SET_DUMPABLE, 0); /* what the container runs must not get at a Lua body */
 	close(c->report);
 	_exit(s->body(s->context, c->result));
 }
@@ -256,15 +252,13 @@ int child_main(void *argument)
 {
 	struct child c = *(const struct child *)argument;
 	struct proc_report r = { 0 };
-	int rc;
 
 	for (size_t i = 0; i < sizeof c.foreign / sizeof c.foreign[0]; i++)
 		util_close(c.foreign[i]);
 	sys_signal_defaults();
 	sys_signal_unblock_all();
-	rc = prepare(&c, &r.fault);
-	if (rc == 0)
+	if (prepare(&c, &r.step, &r.fault) == 0)
 		launch(&c, &r.fault);
-	send(c.report, &r, sizeof r, MSG_NOSIGNAL);
+	tell(&c, &r);
 	return 127;
 }

@@ -7,14 +7,14 @@
 #include "kernel/spawn.h"
 
 struct child {
-	const struct proc_spawn *spawn;
+	struct proc_spawn *spawn;
 	int report; /* ours; the parent's end of it is 'peer' */
 	int peer;
 	int result;     /* for the body, or -1 */
 	int streams[3]; /* what becomes 0, 1 and 2; -1: stays */
 	int foreign[5]; /* the parent's ends: nothing must be kept open by us */
 	int joined;     /* a stage before us has joined the namespaces */
-	int64_t nofile; /* the soft limit to go back to, or -1 */
+	int waits;      /* for the parent's word that the id maps are written */
 };
 
 /* The process's main function; 'argument' is a struct child. Returns only if the

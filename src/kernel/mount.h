@@ -39,6 +39,10 @@ int mnt_chroot(const char *path, struct fault *f);
  * AT_SYMLINK_NOFOLLOW. Returns the descriptor. */
 int mnt_open_tree(int dirfd, const char *path, unsigned flags, struct fault *f);
 
+/* A copy of the caller's detached tree, as several containers may use one. Before Linux 6.15
+ * such trees have no copies: then the tree itself is taken, and serves once. */
+int mnt_copy_tree(int fd, struct fault *f);
+
 /* mount_setattr(2) on a tree's descriptor: MOUNT_ATTR_* to set and to clear. */
 int mnt_setattr(int tree_fd, uint64_t set, uint64_t clear, int recursive, struct fault *f);
 

@@ -24,9 +24,7 @@
 
 /* ---- the tree below ---- */
 
-/* A copy of the caller's detached tree, as several containers may use one. Before Linux 6.15
- * such trees have no copies: then the tree itself is taken, and serves once. */
-static int copy_tree(int fd, struct fault *f)
+int mnt_copy_tree(int fd, struct fault *f)
 {
 	int tree = mnt_open_tree(fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | AT_RECURSIVE, f);
 
@@ -40,7 +38,7 @@ static int open_lower(const struct mnt_root *r, struct fault *f)
 {
 	if (r->path)
 		return mnt_open_tree(AT_FDCWD, r->path, OPEN_TREE_CLONE | AT_RECURSIVE, f);
-	return r->fd >= 0 ? copy_tree(r->fd, f) : rootfs_make(r->size, f);
+	return r->fd >= 0 ? mnt_copy_tree(r->fd, f) : rootfs_make(r->size, f);
 }
 
 /* A tree from elsewhere may be shared with the mounts it was copied from: what is mounted in the

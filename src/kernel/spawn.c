@@ -3,11 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <linux/sched.h>
 #include <sched.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include "kernel/child.h"
@@ -15,16 +16,6 @@
 #include "kernel/signal.h"
 #include "kernel/util.h"
 #include "kernel/wait.h"
-
-static int64_t first_nofile = -1;
-
-void proc_remember_limits(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0)
-		first_nofile = (int64_t)limit.rlim_cur;
-}
 
 /* Descriptors of one spawn; what is not taken is closed. */
 struct ends {
@@ -120,7 +111,7 @@ static int make_ends(const struct proc_spawn *s, struct ends *e, struct fault *f
 
 	for (int i = 0; i < 3 && rc == 0; i++)
 		rc = make_stream(&s->streams[i], i, e, f);
-	if (rc == 0 && s->body)
+	if (rc == 0 && (s->body || s->init))
 		rc = make_pipe(&e->result_read, &e->result_write, f);
 	return rc;
 }
@@ -131,12 +122,12 @@ static int shares_memory(const struct proc_spawn *s)
 {
 	const uint64_t own = CLONE_NEWUSER | CLONE_NEWTIME;
 
-	return !s->body && !(s->namespaces & own) && !child_joins(s, own);
+	return s->argv && !s->init && !s->steps.calls && !(s->namespaces & own) && !child_joins(s, own);
 }
 
-/* A process that only joins namespaces and starts the child as its sibling: the parent's own
- * "namespace for children" need not be changed and changed back. It shares our
- * descriptors, so that the pidfd is ours. */
+/* A process that only joins namespaces, or makes one of time, and starts the child as its sibling:
+ * the parent's own "namespace for children" need not be changed and changed back. It
+ * shares our descriptors, so that the pidfd is ours. */
 struct stage {
 	struct child *child;
 	uint64_t flags;
@@ -145,13 +136,29 @@ struct stage {
 	struct fault fault;
 };
 
+/* Offsets can be set until the first process enters. */
+static int make_time_namespace(const struct proc_spawn *s, struct fault *f)
+{
+	static const char path[] = "/proc/self/timens_offsets";
+	char offsets[128];
+	int rc;
+
+	if (unshare(CLONE_NEWTIME) < 0)
+		return fault_set(f, errno, "unshare", "time");
+	snprintf(offsets, sizeof offsets, "monotonic %" PRId64 " 0\nboottime %" PRId64 " 0\n",
+		 s->monotonic_offset, s->boot_offset);
+	rc = util_write_file(AT_FDCWD, path, offsets);
+	return rc < 0 ? fault_set(f, -rc, "write", "%s", path) : 0;
+}
+
 static int stage_main(void *argument)
 {
 	struct stage *st = argument;
 	const struct proc_spawn *s = st->child->spawn;
 
-	prctl(PR_SET_DUMPABLE, 0);
-	st->pid = child_join(s, &st->fault);
+	st->pid = s->join_count > 0 ? child_join(s, &st->fault) : 0;
+	if (st->pid == 0 && (s->namespaces & CLONE_NEWTIME))
+		st->pid = make_time_namespace(s, &st->fault);
 	if (st->pid == 0)
 		st->pid = proc_clone(st->flags | CLONE_PARENT, s->cgroup, child_main, st->child, &st->pidfd,
 				     &st->fault);
@@ -180,11 +187,12 @@ static pid_t clone_staged(struct child *c, uint64_t flags, int *pidfd, struct fa
 static pid_t clone_child(struct child *c, int *pidfd, struct fault *f)
 {
 	const struct proc_spawn *s = c->spawn;
-	uint64_t flags = s->namespaces | (shares_memory(s) ? CLONE_VM : 0);
+	uint64_t flags = (s->namespaces & ~(uint64_t)CLONE_NEWTIME) | (shares_memory(s) ? CLONE_VM : 0);
 
 	/* Only children enter a joined pid namespace; and a new user namespace would take
 	 * the right to join others. */
-	if (child_joins(s, CLONE_NEWPID) || (s->join_count > 0 && (s->namespaces & CLONE_NEWUSER)))
+	if (child_joins(s, CLONE_NEWPID) || (s->namespaces & CLONE_NEWTIME) ||
+	    (s->join_count > 0 && (s->namespaces & CLONE_NEWUSER)))
 		return clone_staged(c, flags, pidfd, f);
 	return proc_clone(flags, s->cgroup, child_main, c, pidfd, f);
 }
@@ -233,6 +241,23 @@ static int lift_pidfd(int *pidfd, struct fault *f)
 	return 0;
 }
 
+static int wants_maps(const struct proc_spawn *s)
+{
+	return s->maps.uid.count > 0 || s->maps.gid.count > 0;
+}
+
+/* The child waits for the word. */
+static int write_maps(const struct proc_spawn *s, pid_t pid, const struct ends *e, struct fault *f)
+{
+	int rc = wants_maps(s) ? idmap_write(pid, &s->maps, f) : 0;
+
+	if (rc == 0 && wants_maps(s) && send(e->peer, "", 1, MSG_NOSIGNAL) < 0)
+		rc = fault_set(f, errno, "send", "the child");
+	if (rc < 0)
+		proc_destroy(e->pidfd);
+	return rc;
+}
+
 static void hand_out(struct ends *e, pid_t pid, struct proc_child *out)
 {
 	out->pid = pid;
@@ -260,11 +285,12 @@ int proc_spawn(struct proc_spawn *s, struct proc_child *out, struct fault *f)
 			    .foreign = { e.peer, e.result_read, e.ours[0], e.ours[1], e.ours[2] },
 			    .result = e.result_write,
 			    .streams = { e.theirs[0], e.theirs[1], e.theirs[2] },
-			    .nofile = first_nofile };
+			    .waits = wants_maps(s) };
 	pid = clone_guarded(&c, &e.pidfd, f);
 	if (pid < 0)
 		return pid;
 	rc = lift_pidfd(&e.pidfd, f);
+	rc = rc < 0 ? rc : write_maps(s, pid, &e, f);
 	if (rc < 0)
 		return rc;
 	hand_out(&e, pid, out);

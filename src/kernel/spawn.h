@@ -10,6 +10,9 @@
 #include <sys/types.h>
 
 #include "kernel/fault.h"
+#include "kernel/idmap.h"
+#include "kernel/steps.h"
+#include "kernel/user.h"
 
 enum proc_stream_kind {
 	PROC_INHERIT,
@@ -37,13 +40,6 @@ struct proc_join {
 	uint64_t types;
 };
 
-struct proc_user {
-	int64_t uid, gid; /* -1: unchanged */
-	const gid_t *groups;
-	size_t group_count;
-	int groups_given; /* else they are dropped with the first change of an id */
-};
-
 struct proc_spawn {
 	uint64_t namespaces; /* CLONE_NEW* to create */
 	const struct proc_join *joins;
@@ -54,10 +50,14 @@ struct proc_spawn {
 	size_t fd_count;
 	int death_signal; /* when the parent dies; 0: none */
 	int new_session;
-	int64_t umask; /* -1: unchanged */
+	int64_t umask;      /* -1: unchanged */
+	struct steps steps; /* before the next three */
 	const char *cwd;
 	struct proc_user user;
-	char *const *argv; /* the program, or null: 'body' */
+	struct idmap_request maps;             /* of a new user namespace; ranges may be none */
+	int64_t monotonic_offset, boot_offset; /* of a new time namespace, in seconds */
+	int init;                              /* be process 1 for the program, or only that */
+	char *const *argv;                     /* the program, or null: 'body' */
 	char *const *env;
 	int (*body)(void *context, int result); /* runs forked; returns the exit status */
 	void *context;
@@ -85,13 +85,7 @@ int proc_spawn(struct proc_spawn *s, struct proc_child *out, struct fault *f);
  * program or body: 0, or -errno with the child's own report. */
 int proc_started(int report, struct proc_report *r);
 
-/* Becomes 'user': groups exactly, then gid, then uid. Child-safe. */
-int proc_become(const struct proc_user *user, struct fault *f);
-
 /* chdir that does not end outside the root. Child-safe. */
 int proc_chdir(const char *path, struct fault *f);
-
-/* Remembers the soft RLIMIT_NOFILE that children get: for a program that raises its own. */
-void proc_remember_limits(void);
 
 #endif
