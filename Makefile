@@ -159,6 +159,7 @@ PROGRAM_OBJECTS = $(PROGRAM:%=$(BUILD)/%.o)
 C_TESTS = $(patsubst tests/c/%.c,$(BUILD)/tests/%,$(wildcard tests/c/*_test.c))
 C_FILES = $(wildcard src/*.[ch] src/*/*.[ch] tests/*/*.[ch] tools/*.c)
 HEADERS = $(filter %.h,$(C_FILES))
+FLOORS = $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*.c))
 LINTED = $(patsubst %.c,$(BUILD)/%.tidy,$(filter %.c,$(C_FILES)))
 GENERATED = $(BUILD)/busybox_applets.h $(BUILD)/embedded.h $(BUILD)/seccomp_default.h
 TO = $(DESTDIR)$(PREFIX)
@@ -211,6 +212,16 @@ $(BUILD)/tests/oom_test: LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=reall
 	-Wl,--wrap=asprintf,--wrap=vasprintf,--wrap=getline,--wrap=realpath,--wrap=fopen,--wrap=fdopen \
 	-Wl,--wrap=opendir,--wrap=fdopendir
 
+# Static, as a floor is: it has nothing to look for when it starts.
+$(BUILD)/bench/%: tests/bench/%.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS) -static $(LDFLAGS) -o $@ $<
+
+# libmnl has no static form
+$(BUILD)/bench/floor_nft: tests/bench/floor_nft.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS) $(LDFLAGS) -o $@ $< -l:libnftnl.a -lmnl
+
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile | sort | expand -t 14
 
@@ -240,7 +251,8 @@ asan: ## build into build-asan with the address and undefined behaviour sanitize
 
 bench: all ## compare with bare C floors and with peers (installs them)
 	vendor/install bench
-	tests/bench/run
+	@$(MAKE) --no-print-directory $(FLOORS)
+	tests/bench/run $(BUILD)
 
 lint: ## clang-format, clang-tidy, luacheck (what they need: vendor/install lint)
 	clang-format --dry-run -Werror $(C_FILES)

@@ -1,0 +1,205 @@
+-- luabox beside bare C floors and its peers, in one run, interleaved. Started by tests/bench/run in namespaces of
+-- its own.
+local measure = require "measure"
+
+local BUILD, QUICK = assert(os.getenv "LUABOX_BUILD"), os.getenv "QUICK"
+local LUABOX, BENCH = BUILD .. "/luabox", BUILD .. "/bench/"
+local ROOT, BUNDLES = "/tmp/bench/root", "/tmp/bench/bundle-"
+local ROUNDS = QUICK and 3 or 7
+
+local out = assert(io.open(BUILD .. "/bench.txt", "w"))
+local broken = {}
+
+local function shell(command)
+  assert(os.execute(command), command)
+end
+
+local function installed(program)
+  if os.execute("command -v " .. program .. " >/dev/null") then return true end
+  print(("%s: not installed, left out"):format(program))
+  return false
+end
+
+-- The contenders whose program is there. Each is { name, program, … } and becomes what measure wants by 'make'.
+local function present(list, make)
+  local contenders = {}
+  for _, c in ipairs(list) do
+    if not c.program or installed(c.program) then contenders[#contenders + 1] = make(c) end
+  end
+  return contenders
+end
+
+local function row_of(rows, name)
+  for _, row in ipairs(rows) do
+    if row.name == name then return row end
+  end
+end
+
+-- A bar: how many times the floor a contender may take.
+local function hold(what, rows, name, field, bar)
+  local row = row_of(rows, name)
+  local ratio = row and row[field] / rows[1][field]
+  if not ratio or ratio > bar then
+    broken[#broken + 1] = ("%s: %s, the bar is %.1f ×"):format(what,
+      ratio and ("%.2f ×"):format(ratio) or "not measured", bar)
+  end
+end
+
+-- ---- a container's start to exit ----
+
+local function make_root()
+  shell(("mkdir -p %s/bin %s/proc %s/dev %s/sys %s/tmp %s/etc"):format(ROOT, ROOT, ROOT, ROOT, ROOT, ROOT))
+  shell(("cp $(command -v busybox) %s/bin/busybox && ln %s/bin/busybox %s/bin/true"):format(ROOT, ROOT, ROOT))
+end
+
+-- The runtime's own specification, with another program and without a terminal.
+local function make_bundle(runtime)
+  local bundle = BUNDLES .. runtime
+  shell(("mkdir -p %s && cd %s && rm -f config.json && %s spec"):format(bundle, bundle, runtime))
+  local file <close> = assert(io.open(bundle .. "/config.json", "r+"))
+  local config = file:read "a"
+  config = config:gsub('"terminal": true', '"terminal": false')
+    :gsub('"sh"', '"/bin/true"'):gsub('"rootfs"', ('"%s"'):format(ROOT))
+  file:seek "set"
+  file:write(config, (" "):rep(64)) -- whatever is shorter now is blank
+end
+
+local function compare_containers()
+  local rows = measure.interleave(present({
+    { name = "floor", command = BENCH .. ("floor_container %s /bin/true"):format(ROOT) },
+    { name = "luabox", command = ("%s tests/bench/container.lua %s /bin/true"):format(LUABOX, ROOT) },
+    { name = "unshare", program = "unshare",
+      command = ("unshare -mpnuiC --fork --root=%s --mount-proc /bin/true"):format(ROOT) },
+    { name = "bubblewrap", program = "bwrap",
+      command = ("bwrap --unshare-pid --unshare-net --unshare-uts --unshare-ipc --unshare-cgroup --ro-bind %s / "
+        .. "--proc /proc --dev /dev /bin/true"):format(ROOT) },
+    -- crun's own cgroups want CAP_SYS_RESOURCE
+    { name = "crun, no cgroup", program = "crun",
+      command = "crun --cgroup-manager=disabled run -b " .. BUNDLES .. "crun bench-crun" },
+    { name = "runc", program = "runc", command = "runc run -b " .. BUNDLES .. "runc bench-runc" },
+  }, function(c)
+    if c.command:find(BUNDLES, 1, true) then make_bundle(c.program) end
+    return { name = c.name, sample = function()
+      local times = measure.process(c.command, QUICK and 10 or 20)
+      return times and { time = times }
+    end }
+  end), ROUNDS)
+  measure.report("/bin/true in a container, start to exit of the whole process", rows, { { "time", "ms" } }, out)
+  hold("a container", rows, "luabox", "time", 1.5)
+end
+
+local function compare_rates()
+  local count = QUICK and 50 or 200
+  local function sample(command)
+    return function()
+      local rate = measure.numbers(command)
+      return rate and rate[1] and { time = { 1e3 / rate[1] }, rate = rate }
+    end
+  end
+  local rows = measure.interleave({
+    { name = "floor", sample = sample(BENCH .. ("floor_container %s /bin/true %d"):format(ROOT, count)) },
+    { name = "luabox", sample = sample(("%s tests/bench/container.lua %s /bin/true %d"):format(LUABOX, ROOT, count)) },
+  }, ROUNDS)
+  measure.report("containers one after the other in one process", rows, { { "time", "ms" }, { "rate", "/s" } }, out)
+end
+
+-- ---- a LAN of N nodes ----
+
+local LANS = {
+  { name = "floor", command = BENCH .. "floor_lan" },
+  { name = "luabox.sys.net", command = LUABOX .. " tests/bench/lan.lua" },
+  { name = "ip -batch", program = "ip", command = "tests/bench/lan_ip_batch.sh", most = 500, rounds = 2 },
+  { name = "ip, a script", program = "ip", command = "tests/bench/lan_ip.sh", most = 200, rounds = 2 },
+  { name = "pyroute2", python = "pyroute2", command = "tests/bench/lan_pyroute2.py", most = 200, rounds = 2 },
+  { name = "Mininet", python = "mininet", program = "brctl", command = "tests/bench/lan_mininet.py", most = 50,
+    rounds = 2 },
+}
+
+local function has_python(module)
+  if os.execute(("/usr/bin/python3 -c 'import %s' 2>/dev/null"):format(module)) then return true end
+  print(("%s: not installed, left out"):format(module))
+  return false
+end
+
+-- Before each a pause, for the kernel to end the namespaces of the one before.
+local function compare_lans(count)
+  local list = {}
+  for _, c in ipairs(LANS) do
+    if count <= (c.most or count) and (not c.python or has_python(c.python)) then list[#list + 1] = c end
+  end
+  local rows = measure.interleave(present(list, function(c)
+    return { name = c.name, rounds = c.rounds, sample = function()
+      local times = measure.numbers(("sleep 0.1; %slan_time %s %d 2>/dev/null"):format(BENCH, c.command, count))
+      return times and { up = { times[1] }, down = { times[2] } }
+    end }
+  end), ROUNDS)
+  measure.report(("a LAN of %d nodes on one bridge, up and down"):format(count), rows,
+    { { "up", "ms" }, { "down", "ms" } }, out)
+  return rows
+end
+
+-- ---- port maps ----
+
+local function write_rules(path, head, line, tail, count)
+  local file <close> = assert(io.open(path, "w"))
+  file:write(head)
+  for i = 0, count - 1 do
+    local number = 2 + i
+    file:write(line:format(10000 + i, number >> 8, number & 255))
+  end
+  file:write(tail)
+end
+
+local function compare_ports(count)
+  write_rules("/tmp/bench/nft",
+    "table ip floor {\nmap ports { type inet_service : ipv4_addr . inet_service; elements = {\n",
+    "%d : 10.64.%d.%d . 80,\n", "} }\nchain prerouting { type nat hook prerouting priority dstnat; "
+    .. "meta l4proto tcp dnat ip to tcp dport map @ports; }\n}\n", count)
+  write_rules("/tmp/bench/iptables", "*nat\n",
+    "-A PREROUTING -p tcp --dport %d -j DNAT --to-destination 10.64.%d.%d:80\n",
+    "COMMIT\n", count)
+  local function inside(command)
+    return function()
+      local times = measure.numbers(("%s %d %d"):format(command, count, 10))
+      for i, microseconds in ipairs(times or {}) do times[i] = microseconds / 1e3 end
+      return times and { time = times }
+    end
+  end
+  local function process(command)
+    return function()
+      local times = measure.process(command, 5, "nft flush ruleset")
+      return times and { time = times }
+    end
+  end
+  local rows = measure.interleave({
+    { name = "floor (libnftnl)", sample = inside(BENCH .. "floor_nft") },
+    { name = "luabox.sys.nft", sample = inside(LUABOX .. " tests/bench/ports.lua") },
+    { name = "nft -f, a process", sample = process "nft -f /tmp/bench/nft" },
+    { name = "iptables-restore, a process", sample = process "iptables-restore /tmp/bench/iptables" },
+  }, ROUNDS)
+  shell "nft flush ruleset"
+  measure.report(("%d port maps"):format(count), rows, { { "time", "ms" } }, out)
+  return rows
+end
+
+shell "mount -t cgroup2 cgroup2 /sys/fs/cgroup" -- crun runs on no hybrid of the versions
+make_root()
+compare_containers()
+compare_rates()
+for _, count in ipairs(QUICK and { 2, 50, 200 } or { 2, 50, 200, 500 }) do
+  local rows = compare_lans(count)
+  -- The same bar at every size is what makes the growth the kernel's own.
+  if count >= 200 then hold(("a LAN of %d"):format(count), rows, "luabox.sys.net", "up", 1.3) end
+end
+for _, count in ipairs { 1, 100, 1000 } do
+  local rows = compare_ports(count)
+  if count == 1000 then hold("1000 port maps", rows, "luabox.sys.nft", "time", 1.3) end
+end
+
+print ""
+for _, line in ipairs(broken) do
+  print("BROKEN: " .. line)
+  out:write("BROKEN: ", line, "\n")
+end
+print(#broken == 0 and "all bars hold" or #broken .. " bars broken")
+os.exit(#broken == 0, true)
