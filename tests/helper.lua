@@ -5,6 +5,11 @@ local busted = require "busted"
 local leaks = require "leaks"
 local system = require "system"
 
+-- The program has the core within; lua5.4 has it from luabox.so.
+local under = os.getenv("LUABOX_UNDER")
+local is_program = package.preload["luabox.sys.error"] ~= nil
+assert(under == nil or (under == "luabox") == is_program, "these tests run under another interpreter than they should")
+
 -- What the kernel frees asynchronously (a network namespace, a reaped process) gets this long.
 local GRACE = 2.0
 local PAUSE = 0.01

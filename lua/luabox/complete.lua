@@ -1,8 +1,10 @@
 --- What the prompt's Tab key adds: names of globals, fields and methods.
 -- @module luabox.complete
 
-local keywords = { "and", "break", "do", "else", "elseif", "end", "false", "for", "function", "goto", "if", "in", "local",
-  "nil", "not", "or", "repeat", "return", "then", "true", "until", "while" }
+local keywords = {
+  "and", "break", "do", "else", "elseif", "end", "false", "for", "function", "goto", "if", "in", "local", "nil", "not",
+  "or", "repeat", "return", "then", "true", "until", "while",
+}
 
 -- The value that "a.b.c" names, or nil. Fields are indexed as the statement itself would.
 local function resolve(path)

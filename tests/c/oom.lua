@@ -142,6 +142,7 @@ return {
     name = "the default root",
     body = function()
       local root <close> = sys("rootfs").default()
+      assert(root:fileno() >= 0)
     end,
   },
   {
@@ -201,7 +202,10 @@ return {
       nft:apply {
         { "add", "table", name = "oom", owner = true },
         { "add", "chain", table = "oom", name = "pre", type = "nat", hook = "prerouting", priority = "dstnat" },
-        { "add", "map", table = "oom", name = "ports", key = "inet_proto,inet_service", data = "ipv4_addr,inet_service" },
+        {
+          "add", "map", table = "oom", name = "ports",
+          key = "inet_proto,inet_service", data = "ipv4_addr,inet_service",
+        },
         { "add", "element", table = "oom", set = "ports", elements = { { "tcp", 8080, "10.0.0.2", 80 } } },
         {
           "add", "rule", table = "oom", chain = "pre", daddr_type = "local", counter = true,
@@ -220,7 +224,7 @@ return {
         { "add", "chain", table = "oom", name = "c" },
         { "add", "set", table = "oom", name = "s", key = "ipv4_addr" },
         { "add", "element", table = "oom", set = "s", elements = { "10.0.0.1" } },
-        { "add", "rule", table = "oom", chain = "c", nfproto = "ipv4", saddr = "@s", counter = true, verdict = "accept" },
+        { "add", "rule", table = "oom", chain = "c", nfproto = "ipv4", saddr = "@s", verdict = "accept" },
       }
     end,
     body = function()
@@ -244,7 +248,9 @@ return {
   {
     name = "a system call filter compiled",
     body = function()
-      local filter <close> = sys("seccomp").build { default = "allow", rules = { { "mount", action = "errno:EPERM" } } }
+      local rules = { { "mount", action = "errno:EPERM" } }
+      local filter <close> = sys("seccomp").build { default = "allow", rules = rules }
+      assert(filter:fileno() >= 0)
     end,
   },
   {

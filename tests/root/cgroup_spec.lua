@@ -157,7 +157,7 @@ describe("luabox.sys.cgroup #root", function()
   end)
 
   test("writes io.max where there is a controller", function()
-    local device = words("grep -l 0 /sys/block/*/hidden 2>/dev/null; cat /sys/block/vda/dev 2>/dev/null"):match("%d+:%d+$")
+    local device = words("cat /sys/block/vda/dev 2>/dev/null"):match("%d+:%d+$")
     if not device then return pending("needs a disk called vda") end
     local ok, group = pcall(create, { ["io.max"] = { device .. " rbps=1048576 wiops=max" } })
     if not ok then
