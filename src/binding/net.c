@@ -30,7 +30,7 @@ static struct netlink *check_socket(lua_State *L, int index)
 {
 	struct netlink *n = box_handle_check(L, index, NET_SOCKET_TYPE);
 
-	if (n->h.owner != getpid())
+	if (n->h.owner != box_owner())
 		luaL_error(L, "%s of another process (%d): open a new one after a fork", NET_SOCKET_TYPE,
 			   (int)n->h.owner);
 	return n;

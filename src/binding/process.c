@@ -43,15 +43,15 @@ int64_t process_check_deadline(lua_State *L, int arg)
 	return box_deadline(seconds);
 }
 
-static void push_started_error(lua_State *L, const struct proc_report *r)
+/* Raises what the child reports; 'where' is what comes before the step in the context. */
+static int raise_report(lua_State *L, const struct proc_report *r, const char *where)
 {
-	const char *context = "in the child";
-
 	if (r->step)
-		context = lua_pushfstring(L, "in the child, step %d (%s)", r->step,
-					  process_step_name(L, 1, r->step));
+		where = lua_pushfstring(L, "%s, step %d (%s)", where, r->step,
+					process_step_name(L, 1, r->step));
 	box_push_error(L, &r->fault);
-	box_add_context(L, context);
+	box_add_context(L, where);
+	return lua_error(L);
 }
 
 /* Waits for the child's report: Ctrl-C is heard, and then the handle kills it. */
@@ -68,8 +68,7 @@ static void wait_started(lua_State *L, struct process *p)
 		return;
 	proc_reap(p->fd.fd, 1, &p->end);
 	p->ended = 1;
-	push_started_error(L, &r);
-	lua_error(L);
+	raise_report(L, &r, "in the child");
 }
 
 /* Pushes the handle, with all that it will own. */
@@ -156,8 +155,7 @@ static int process_spawn(lua_State *L)
 	struct process *p;
 
 	lua_settop(L, 1);
-	process_read_options(L, &s);
-	body.calls = lua_gettop(L);
+	body.functions = process_read_options(L, &s);
 	lua_getfield(L, 1, "body");
 	body.function = lua_gettop(L);
 	lua_getfield(L, 1, "args");
@@ -347,6 +345,23 @@ static int process_release(lua_State *L)
 	return 0;
 }
 
+/***
+Its pidfd, as a descriptor of its own: for poll, `namespace.enter`, or to keep.
+@function pidfd
+@treturn luabox.fd
+@see pidfd_open(2)
+@usage local p <close> = luabox.sys.process.spawn { program = { "sleep", "60" } }
+local fd <close> = p:pidfd()
+*/
+static int process_pidfd(lua_State *L)
+{
+	struct process *p = process_check(L, 1);
+	struct box_fd *h = box_fd_new(L);
+
+	h->fd = fcntl(p->fd.fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	return h->fd < 0 ? box_fail(L, errno, "dup", "pidfd") : 1;
+}
+
 static int push_stream(lua_State *L, int i)
 {
 	struct process *p = process_check(L, 1);
@@ -397,11 +412,17 @@ static int process_stderr(lua_State *L)
 }
 
 static const luaL_Reg methods[] = {
-	{ "wait", process_wait },     { "result", process_result },
-	{ "kill", process_kill },     { "alive", process_alive },
-	{ "pid", process_pid },       { "release", process_release },
-	{ "stdin", process_stdin },   { "stdout", process_stdout },
-	{ "stderr", process_stderr }, { NULL, NULL },
+	{ "wait", process_wait },
+	{ "result", process_result },
+	{ "kill", process_kill },
+	{ "alive", process_alive },
+	{ "pid", process_pid },
+	{ "release", process_release },
+	{ "pidfd", process_pidfd },
+	{ "stdin", process_stdin },
+	{ "stdout", process_stdout },
+	{ "stderr", process_stderr },
+	{ NULL, NULL },
 };
 
 /***
@@ -443,6 +464,29 @@ static int process_wait_any(lua_State *L)
 	lua_rawgeti(L, 1, found + 1);
 	process_push_end(L, &list[found]->end);
 	return 2;
+}
+
+/***
+Replaces this process by a program. Descriptors above 2 are closed; nothing is undone, and no `<close>` runs.
+@function exec
+@tparam table o `program`, `env`, `cwd`, `uid`, `gid`, `groups`, `umask` and `steps` as of `spawn`, without
+"call" steps
+@raise luabox.error; what had been changed by then (the working directory, steps) stays changed
+@see execve(2)
+@usage local process = luabox.sys.process
+local p <close> = process.spawn { body = function() process.exec { program = { "echo", "hello" } } end }
+assert(p:wait().code == 0)
+*/
+static int process_exec(lua_State *L)
+{
+	struct proc_report r = { 0 };
+	struct proc_spawn s;
+
+	lua_settop(L, 1);
+	process_read_exec_options(L, &s);
+	fflush(NULL);
+	proc_replace(&s, &r.step, &r.fault);
+	return r.step ? raise_report(L, &r, "exec") : box_raise(L, &r.fault);
 }
 
 /***
@@ -493,6 +537,7 @@ static int process_owner(lua_State *L)
 static const luaL_Reg functions[] = {
 	{ "spawn", process_spawn },
 	{ "wait_any", process_wait_any },
+	{ "exec", process_exec },
 	{ "exit", process_exit },
 	{ "id", process_id },
 	{ "owner", process_owner },

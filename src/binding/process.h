@@ -34,15 +34,18 @@ int process_wait_list(lua_State *L, struct process **list, int count, int64_t de
 /* Pushes { code = } or { signal =, core = }. */
 void process_push_end(lua_State *L, const struct proc_end *end);
 
-/* Reads the options of spawn at argument 1 into 's'; pushes what has to live as long, and
- * last the table in which "call" steps find their functions (or nil). */
-void process_read_options(lua_State *L, struct proc_spawn *s);
+/* Reads the options of spawn at argument 1 into 's'; pushes what has to live as long. Returns the stack
+ * index of the table in which "call" steps find their functions, or 0. */
+int process_read_options(lua_State *L, struct proc_spawn *s);
+
+/* The same of exec. */
+void process_read_exec_options(lua_State *L, struct proc_spawn *s);
 
 /* The list of groups at the top; pushes the array that is made of it. */
 void process_read_groups(lua_State *L, const char *where, struct proc_user *user);
 
-/* The list of steps at the top; pushes what has to live, the functions last. */
-void process_read_steps(lua_State *L, struct steps *s);
+/* The list of steps at the top; pushes what has to live. Returns the index of the functions' table. */
+int process_read_steps(lua_State *L, struct steps *s);
 
 /* The name of a step in the table of options at 'index', for a message; pushes it. */
 const char *process_step_name(lua_State *L, int index, int step);
@@ -52,7 +55,7 @@ const char *process_step_name(lua_State *L, int index, int step);
 struct process_body {
 	lua_State *L;
 	int function, args; /* stack indexes; of a nil if there are none */
-	int calls;          /* the same of the table of functions for steps */
+	int functions;      /* of the table in which "call" steps find theirs; 0: no such step */
 	struct box_buffer *buffer;
 	int left; /* the child's: it has left the parent behind */
 };

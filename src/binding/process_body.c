@@ -178,7 +178,7 @@ int process_run_call(void *context, int function, struct fault *f)
 	lua_State *L = body->L;
 
 	leave_parent(body);
-	lua_rawgeti(L, body->calls, function);
+	lua_rawgeti(L, body->functions, function);
 	if (lua_pcall(L, 0, 0, 0) == LUA_OK)
 		return 0;
 	fault_set(f, ECANCELED, "call", "%s", "");

@@ -386,29 +386,37 @@ static void read_streams(lua_State *L, struct proc_spawn *s)
 		read_stream(L, names[i], i, &s->streams[i]);
 }
 
-void process_read_options(lua_State *L, struct proc_spawn *s)
+/* What spawn and exec have in common. Returns the stack index of the functions of steps, or 0. */
+static int read_common(lua_State *L, const struct options *o, struct proc_spawn *s)
 {
-	struct options o = { .uid = -1, .gid = -1, .umask = -1, .cgroup = -1 };
-
-	box_options(L, 1, spawn_options, &o);
-	luaL_checkstack(L, 40, NULL);
-	check_body(L, o.init);
-	*s = (struct proc_spawn){ .namespaces = o.namespaces,
-				  .cgroup = o.cgroup,
-				  .death_signal = read_death_signal(L, o.death_signal),
-				  .new_session = o.setsid,
-				  .umask = o.umask,
-				  .cwd = o.cwd,
-				  .user = { .uid = o.uid, .gid = o.gid },
-				  .init = o.init,
+	*s = (struct proc_spawn){ .namespaces = o->namespaces,
+				  .cgroup = o->cgroup,
+				  .new_session = o->setsid,
+				  .umask = o->umask,
+				  .cwd = o->cwd,
+				  .user = { .uid = o->uid, .gid = o->gid },
+				  .init = o->init,
 				  .env = environ };
-	read_streams(L, s);
 	if (get(L, "program"))
 		s->argv = read_program(L);
 	if (get(L, "env"))
 		s->env = read_env(L);
 	if (get(L, "groups"))
 		process_read_groups(L, NULL, &s->user);
+	return get(L, "steps") ? process_read_steps(L, &s->steps) : 0;
+}
+
+int process_read_options(lua_State *L, struct proc_spawn *s)
+{
+	struct options o = { .uid = -1, .gid = -1, .umask = -1, .cgroup = -1 };
+	int functions;
+
+	box_options(L, 1, spawn_options, &o);
+	luaL_checkstack(L, 40, NULL);
+	check_body(L, o.init);
+	functions = read_common(L, &o, s);
+	s->death_signal = read_death_signal(L, o.death_signal);
+	read_streams(L, s);
 	if (get(L, "fds"))
 		read_fds(L, s);
 	if (get(L, "join"))
@@ -416,8 +424,28 @@ void process_read_options(lua_State *L, struct proc_spawn *s)
 	read_maps(L, s);
 	if (get(L, "time_offsets"))
 		read_time_offsets(L, s);
-	if (get(L, "steps"))
-		process_read_steps(L, &s->steps);
-	else
-		lua_pushnil(L);
+	return functions;
+}
+
+static const struct box_opt exec_options[] = {
+	{ "program", BOX_TABLE, .required = 1 },
+	{ "env", BOX_TABLE },
+	{ "cwd", BOX_STRING, FIELD(cwd), .min = 1, .max = 4095 },
+	{ "uid", BOX_INT, FIELD(uid), .min = 0, .max = MAX_ID },
+	{ "gid", BOX_INT, FIELD(gid), .min = 0, .max = MAX_ID },
+	{ "groups", BOX_TABLE },
+	{ "umask", BOX_INT, FIELD(umask), .min = 0, .max = 0777 },
+	{ "steps", BOX_TABLE },
+	{ 0 },
+};
+
+void process_read_exec_options(lua_State *L, struct proc_spawn *s)
+{
+	struct options o = { .uid = -1, .gid = -1, .umask = -1, .cgroup = -1 };
+
+	box_options(L, 1, exec_options, &o);
+	luaL_checkstack(L, 40, NULL);
+	read_common(L, &o, s);
+	if (s->steps.calls)
+		box_option_error(L, 1, NULL, "steps", "'call' is for spawn; before exec, call it yourself");
 }

@@ -428,7 +428,7 @@ static void read_step(struct reader *r, struct step *st)
 		type->finish(r, st);
 }
 
-void process_read_steps(lua_State *L, struct steps *s)
+int process_read_steps(lua_State *L, struct steps *s)
 {
 	int list = lua_gettop(L);
 	size_t n = lua_rawlen(L, list);
@@ -444,7 +444,7 @@ void process_read_steps(lua_State *L, struct steps *s)
 		lua_settop(L, list + 2);
 	}
 	s->count = n;
-	lua_pushvalue(L, r.anchor); /* at the top, where "call" looks for functions */
+	return r.anchor;
 }
 
 const char *process_step_name(lua_State *L, int index, int step)

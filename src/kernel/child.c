@@ -18,6 +18,7 @@
 #include "kernel/exec.h"
 #include "kernel/init.h"
 #include "kernel/limits.h"
+#include "kernel/namespace.h"
 #include "kernel/signal.h"
 #include "kernel/util.h"
 
@@ -44,7 +45,7 @@ int child_joins(const struct proc_spawn *s, uint64_t types)
 
 static int join_one(const struct proc_join *j, struct fault *f)
 {
-	return setns(j->fd, (int)j->types) < 0 ? fault_set(f, errno, "setns", "%s", "") : 0;
+	return ns_enter(j->fd, (int)j->types, f);
 }
 
 static int join_user(const struct proc_spawn *s, struct fault *f)
@@ -120,14 +121,26 @@ static int wait_for_maps(const struct child *c, struct fault *f)
 	return rc;
 }
 
+/* What does not need a new process: limits, steps while all rights are there, the working directory
+ * with the rights of before, then groups, gid and uid. */
+static int change_self(struct proc_spawn *s, int *step, struct fault *f)
+{
+	int rc = restore_limits(f);
+
+	if (s->umask >= 0)
+		umask((mode_t)s->umask);
+	rc = rc < 0 ? rc : steps_run(&s->steps, step, f);
+	if (rc == 0 && s->cwd)
+		rc = proc_chdir(s->cwd, f);
+	return rc < 0 ? rc : proc_become(&s->user, f);
+}
+
 /* The order, and why:
  *  1. the parent's death, before anything can block
  *  2. the id maps, without which nothing can be made
  *  3. joins with the parent's privileges
- *  4. session and limits are the process's own
- *  5. the steps, while all rights are there
- *  6. the working directory with the rights of before, then groups, gid, uid, each of
- *     which takes the right to do the one before; and the death signal, which that clears */
+ *  4. a session, and what change_self does
+ *  5. the parent's death again: a change of ids has cleared it */
 static int prepare(struct child *c, int *step, struct fault *f)
 {
 	struct proc_spawn *s = c->spawn;
@@ -139,13 +152,7 @@ static int prepare(struct child *c, int *step, struct fault *f)
 		rc = child_join(s, f);
 	if (rc == 0 && s->new_session && setsid() < 0)
 		rc = fault_set(f, errno, "setsid", "%s", "");
-	rc = rc < 0 ? rc : restore_limits(f);
-	if (s->umask >= 0)
-		umask((mode_t)s->umask);
-	rc = rc < 0 ? rc : steps_run(&s->steps, step, f);
-	if (rc == 0 && s->cwd)
-		rc = proc_chdir(s->cwd, f);
-	rc = rc < 0 ? rc : proc_become(&s->user, f);
+	rc = rc < 0 ? rc : change_self(s, step, f);
 	follow_parent(c);
 	return rc;
 }
@@ -192,6 +199,13 @@ static int put(int fd, int target, struct fault *f)
 	return fault_set(f, errno, "dup2", "descriptor %d", target);
 }
 
+static int close_on_exec(struct fault *f)
+{
+	if (close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC) == 0)
+		return 0;
+	return fault_set(f, errno, "close_range", "%s", "");
+}
+
 /* All sources are lifted out of the way first, so that { [3] = 4, [4] = 3 } swaps. */
 static int place(struct child *c, struct fault *f)
 {
@@ -199,8 +213,8 @@ static int place(struct child *c, struct fault *f)
 	int rc = lift_all(c, f);
 
 	/* a body goes on using what its handles hold; a program has no use for it */
-	if (rc == 0 && s->argv && close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
-		rc = fault_set(f, errno, "close_range", "%s", "");
+	if (rc == 0 && s->argv)
+		rc = close_on_exec(f);
 	for (int i = 0; i < 3 && rc == 0; i++) {
 		rc = put(c->streams[i], i, f);
 		util_close(c->streams[i]);
@@ -261,4 +275,20 @@ int child_main(void *argument)
 		launch(&c, &r.fault);
 	tell(&c, &r);
 	return 127;
+}
+
+int proc_replace(struct proc_spawn *s, int *step, struct fault *f)
+{
+	sigset_t before;
+	int rc = change_self(s, step, f);
+
+	rc = rc < 0 ? rc : close_on_exec(f);
+	if (rc < 0)
+		return rc;
+	sys_signal_unignore();
+	sigprocmask(SIG_SETMASK, NULL, &before);
+	sys_signal_unblock_all();
+	rc = proc_exec(s->argv, s->env, f);
+	sys_signal_restore(&before);
+	return rc;
 }

@@ -107,9 +107,8 @@ static int not_found(const char *file, const char *path, struct fault *f)
 {
 	if (path)
 		return fault_hint(f, "not found in PATH '%.300s'", path);
-	return fault_hint(
-		f, "there is no such file in the root of the child; is the path right, and is it in '%s'?",
-		file[0] == '/' ? "the root file system" : "the working directory");
+	return fault_hint(f, "there is no such file in the child's %s",
+			  file[0] == '/' ? "root" : "working directory");
 }
 
 static int not_permitted(const char *path, struct fault *f)
@@ -133,6 +132,24 @@ static int not_permitted(const char *path, struct fault *f)
 		st.st_mode & 07777, st.st_uid, st.st_gid, geteuid());
 }
 
+static const char *machine_name(unsigned machine)
+{
+	switch (machine) {
+	case EM_386:
+		return "32-bit x86";
+	case EM_X86_64:
+		return "x86-64";
+	case EM_ARM:
+		return "32-bit ARM";
+	case EM_AARCH64:
+		return "AArch64";
+	case EM_RISCV:
+		return "RISC-V";
+	default:
+		return NULL;
+	}
+}
+
 static int wrong_format(const char *path, struct fault *f)
 {
 	cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -140,7 +157,10 @@ static int wrong_format(const char *path, struct fault *f)
 
 	if (fd < 0 || read_at(fd, &e, sizeof e, 0) < 0 || memcmp(e.e_ident, ELFMAG, SELFMAG) != 0)
 		return fault_hint(f, "it is neither a program nor a script with a '#!' line");
-	return fault_hint(f, "it is a program for another architecture (ELF machine %d)", e.e_machine);
+	if (machine_name(e.e_machine))
+		return fault_hint(f, "it is a program for %s, or damaged", machine_name(e.e_machine));
+	return fault_hint(f, "it is a program for another architecture (ELF machine %d), or damaged",
+			  e.e_machine);
 }
 
 /* Fills 'f' for execve's 'error' on 'path', the file that 'file' was found to be. */

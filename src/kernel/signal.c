@@ -65,6 +65,15 @@ void sys_signal_defaults(void)
 		sigaction(i, &action, NULL);
 }
 
+void sys_signal_unignore(void)
+{
+	struct sigaction action;
+
+	for (int i = 1; i < NSIG; i++)
+		if (sigaction(i, NULL, &action) == 0 && action.sa_handler == SIG_IGN)
+			signal(i, SIG_DFL);
+}
+
 void sys_signal_block_all(sigset_t *before)
 {
 	sigset_t all;

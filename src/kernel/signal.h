@@ -16,6 +16,9 @@ const char *sys_signal_name(int number);
  * would keep those. Child-safe. */
 void sys_signal_defaults(void);
 
+/* The same for the ignored ones alone: execve resets the others. */
+void sys_signal_unignore(void);
+
 /* Holds back all signals; 'before' is for sys_signal_restore. Child-safe. */
 void sys_signal_block_all(sigset_t *before);
 void sys_signal_restore(const sigset_t *before);

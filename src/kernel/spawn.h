@@ -85,6 +85,10 @@ int proc_spawn(struct proc_spawn *s, struct proc_child *out, struct fault *f);
  * program or body: 0, or -errno with the child's own report. */
 int proc_started(int report, struct proc_report *r);
 
+/* Replaces this process by the program of 's', after steps, working directory and user. Returns only
+ * -errno; 'step' as in proc_report. What was changed by then stays changed. */
+int proc_replace(struct proc_spawn *s, int *step, struct fault *f);
+
 /* chdir that does not end outside the root. Child-safe. */
 int proc_chdir(const char *path, struct fault *f);
 
