@@ -13,13 +13,13 @@ first.
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "kernel/mount.h"
 #include "kernel/mountinfo.h"
 
 #define LONGEST_DATA 4095 /* a page, with the zero at its end */
 #define LONGEST_LINE 65536
+#define TABLE_TYPE "luabox.mount_table"
 
 #ifndef MS_NOSYMFOLLOW
 #define MS_NOSYMFOLLOW 256
@@ -74,12 +74,10 @@ static int done(lua_State *L, int rc, const struct fault *f)
 static void add_part(lua_State *L, luaL_Buffer *b, int arg, const char *where, const char *name,
 		     const char *key)
 {
-	const char *part = lua_tostring(L, -1);
-
 	if (lua_type(L, -1) != LUA_TSTRING)
 		box_option_error(L, arg, where, name, "the list '%s' holds a %s; strings expected", key,
 				 luaL_typename(L, -1));
-	lua_pushstring(L, luaL_gsub(L, luaL_gsub(L, part, "\\", "\\\\"), ":", "\\:"));
+	lua_pushstring(L, luaL_gsub(L, luaL_gsub(L, lua_tostring(L, -1), "\\", "\\\\"), ":", "\\:"));
 	lua_replace(L, -4);
 	lua_pop(L, 2);
 	luaL_addvalue(b);
@@ -461,12 +459,11 @@ it the caller's own
 static int mount_list(lua_State *L)
 {
 	const char *path = table_path(L);
-	struct table_handle *t;
+	struct table_handle *t = box_handle_new(L, TABLE_TYPE, sizeof *t);
 	struct mnt_info m;
 	int rc;
 
-	box_handle_type(L, TABLE_TYPE, NULL, NULL);
-	t = box_handle_new(L, TABLE_TYPE, sizeof *t);
+	lua_toclose(L, -1);
 	t->h.fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (t->h.fd < 0)
 		return box_fail(L, errno, "open", path);
@@ -478,8 +475,6 @@ static int mount_list(lua_State *L)
 	}
 	if (rc < 0)
 		return box_fail(L, rc, "read", path);
-	close(t->h.fd);
-	t->h.fd = -1;
 	return 1;
 }
 
@@ -497,6 +492,7 @@ static const luaL_Reg functions[] = {
 
 BOX_MODULE(mount)
 {
+	box_handle_type(L, TABLE_TYPE, NULL, NULL);
 	luaL_newlib(L, functions);
 	box_mount_detached(L);
 	return 1;
