@@ -166,7 +166,14 @@ static int overlay_on(const struct mnt_root *r, int tree, struct fault *f)
 	if (move_mount(tree, "", stage, "lower", MOVE_MOUNT_F_EMPTY_PATH) < 0)
 		return fault_set(f, errno, "move_mount", "lower layer");
 	fd = overlay_by_descriptors(r, stage, attributes, f);
-	return fd == -EINVAL ? overlay_by_paths(r, stage, attributes, f) : fd;
+	if (fd == -EINVAL)
+		fd = overlay_by_paths(r, stage, attributes, f);
+	if (fd == -EINVAL && mnt_in_user_namespace())
+		fault_hint(
+			f,
+			"in a user namespace a directory below which something is mounted cannot be a lower "
+			"layer");
+	return fd;
 }
 
 /* ---- going in ---- */

@@ -128,8 +128,8 @@ describe("luabox.sys.namespace #root", function()
         return tostring(e)
       end,
     }
-    assert.equal('unshare uts: Operation not permitted (EPERM); it takes CAP_SYS_ADMIN: be root, or add "user" to the types',
-      child:result())
+    assert.equal("unshare uts: Operation not permitted (EPERM); "
+      .. 'it takes CAP_SYS_ADMIN: be root, or add "user" to the types', child:result())
   end)
 
   it("knows owner and parent", function()
@@ -174,7 +174,8 @@ describe("luabox.sys.namespace #root", function()
       namespace.unpin(PIN)
       assert.equal("pin /etc/passwd: File exists (EEXIST); a pin takes a new name, or an empty file",
         refused(net.pin, net, "/etc/passwd"))
-      assert.equal("pin /run: File exists (EEXIST); a pin takes a new name, or an empty file", refused(net.pin, net, "/run"))
+      assert.equal("pin /run: File exists (EEXIST); a pin takes a new name, or an empty file",
+        refused(net.pin, net, "/run"))
       assert(os.execute("ln -s /etc/passwd " .. PIN))
       finally(function() os.remove(PIN) end)
       assert.equal("pin /run/pin: File exists (EEXIST); a pin takes a new name, or an empty file",
@@ -242,7 +243,8 @@ describe("luabox.sys.namespace.write_id_maps #root", function()
     local child <close> = process.spawn {
       uid = 65534, gid = 65534, args = { maps },
       body = function(request)
-        local grandchild <close> = require("luabox.sys.process").spawn { namespaces = "user", program = { "sleep", "60" } }
+        local sleeping = { namespaces = "user", program = { "sleep", "60" } }
+        local grandchild <close> = require("luabox.sys.process").spawn(sleeping)
         request.pid = grandchild:pid()
         local ok, e = pcall(require("luabox.sys.namespace").write_id_maps, request)
         if not ok then return tostring(e) end
@@ -263,8 +265,8 @@ describe("luabox.sys.namespace.write_id_maps #root", function()
 
   it("asks newuidmap for more, and says what it said", function()
     local message = unprivileged { uid = RANGES }
-    assert.is_truthy(message:find("^newuidmap process %d+: newuidmap: uid range %[1%-101%) %-> %[100000%-100100%) not allowed "
-      .. "%(EPERM%); /etc/subuid must give this user the outside ids of every range$"), message)
+    assert.is_truthy(message:find("^newuidmap process %d+: newuidmap: uid range %[1%-101%) %-> %[100000%-100100%) "
+      .. "not allowed %(EPERM%); /etc/subuid must give this user the outside ids of every range$"), message)
   end)
 
   it("gets subordinate ids by newuidmap and newgidmap", function()
