@@ -377,8 +377,6 @@ static int mount_chroot(lua_State *L)
 
 /* ---- the table ---- */
 
-#define TABLE_TYPE "luabox.mount_table"
-
 struct table_handle {
 	struct box_fd h;
 	struct mnt_table table;
