@@ -495,11 +495,12 @@ int mnt_umount(const char *target, int flags, struct fault *f)
 
 /* ---- pivot_root and chroot ---- */
 
+/* True, too, where it cannot be told: without /proc. */
 static int is_under(const char *path, const char *dir)
 {
 	char below[PATH_MAX], above[PATH_MAX];
 
-	return real_path(path, below, sizeof below) == 0 && real_path(dir, above, sizeof above) == 0 &&
+	return real_path(path, below, sizeof below) < 0 || real_path(dir, above, sizeof above) < 0 ||
 	       is_below(below, above);
 }
 
@@ -523,13 +524,13 @@ static void explain_pivot(const char *new_root, const char *put_old, struct faul
 			"%s is not a mount point; bind it onto itself first: mount.bind { source = \"%s\", "
 			"target = \"%s\", flags = \"rec\" }",
 			new_root, new_root, new_root);
+	else if (!is_mount_root("/"))
+		fault_hint(f, "the present root directory is not a mount point: the process is in a chroot");
 	else if (!is_under(put_old, new_root))
 		fault_hint(f, "%s is not at or below %s", put_old, new_root);
 	else if (on_shared_parent(new_root, point, sizeof point) ||
 		 on_shared_mount(put_old, point, sizeof point))
 		hint_private(point, f);
-	else if (!is_mount_root("/"))
-		fault_hint(f, "the present root directory is not a mount point: the process is in a chroot");
 	else if (find_mount(mnt_id("/"), &root, line) && !strcmp(root.type, "rootfs"))
 		fault_hint(f, "the present root is the kernel's initial file system, which cannot be left "
 			      "so; move the "
