@@ -295,12 +295,10 @@ static void make_socket_type(lua_State *L)
 
 static void make_batch_type(lua_State *L)
 {
-	luaL_newmetatable(L, NET_BATCH_TYPE);
-	luaL_setfuncs(L, batch_metamethods, 0);
-	luaL_newlib(L, batch_only);
+	box_metatable(L, NET_BATCH_TYPE, batch_metamethods, batch_only);
+	lua_getfield(L, -1, "__index");
 	add_changes(L);
-	lua_setfield(L, -2, "__index");
-	lua_pop(L, 1);
+	lua_pop(L, 2);
 }
 
 BOX_MODULE(net)

@@ -1,5 +1,6 @@
 local namespace = require "luabox.sys.namespace"
 local net = require "luabox.sys.net"
+local process = require "luabox.sys.process"
 local ip = require "ip"
 local child = require "child"
 
@@ -350,6 +351,28 @@ describe("luabox.sys.net links #root", function()
     b:send()
     b:link_set { index = 5, up = true }:address_add { link = 5, address = "10.0.0.1/24" }:send()
     assert.equal("10.0.0.1", ip.json("addr show dev br0", ns)[1].addr_info[1]["local"])
+  end)
+
+  it("are at most 1023 ports of one bridge", function()
+    s:link_add { kind = "bridge", name = "br0", index = 2 }
+    local b = s:batch()
+    for i = 1, 1023 do b:link_add { kind = "veth", name = "v" .. i, master = 2, group = 5,
+      peer = { name = "w" .. i } } end
+    b:send()
+    assert.equal(1023, #s:links { master = "br0" })
+    local e = refusal(s.link_add, s, { kind = "veth", name = "v1024", master = 2, peer = { name = "w1024" } })
+    assert.same({ "link_add", "v1024", "EXFULL" }, { e.op, e.subject, e.code })
+    contains(e.hint, "a bridge takes 1023 ports and no more")
+    assert.is_nil(s:link "v1024")
+    s:link_delete { group = 5 }
+  end)
+
+  it("cannot be made through a socket that a fork copied", function()
+    local p <close> = process.spawn { body = function() return pcall(s.links, s) end }
+    p:wait()
+    local ok, message = p:result()
+    assert.is_false(ok)
+    assert.match("^.-luabox%.netlink of another process %(%d+%): open a new one after a fork$", message)
   end)
 
   it("need a capability", function()
