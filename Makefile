@@ -247,7 +247,7 @@ check-lua54: tests ## run the Lua tests under lua5.4 with luabox.so only
 
 asan: ## build into build-asan with the address and undefined behaviour sanitizers, run every test there
 	@$(MAKE) --no-print-directory BUILD=build-asan SANITIZE=1 CFLAGS="-O1 -g" tests
-	@UBSAN_OPTIONS=print_stacktrace=1 tests/run --build build-asan --under luabox
+	@UBSAN_OPTIONS=print_stacktrace=1 LUABOX_TIMEOUT=600 tests/run --build build-asan --under luabox
 
 bench: all ## compare with bare C floors and with peers (installs them)
 	vendor/install bench

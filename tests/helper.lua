@@ -14,13 +14,24 @@ assert(under == nil or (under == "luabox") == is_program, "these tests run under
 local GRACE = 2.0
 local PAUSE = 0.01
 
+local function in_both(lines, others)
+  local set, both = {}, {}
+  for _, line in ipairs(others) do set[line] = true end
+  for _, line in ipairs(lines) do
+    if set[line] then both[#both + 1] = line end
+  end
+  return both
+end
+
+-- What differs, and goes on to.
 local function remaining(before)
   local deadline = system.monotime() + GRACE
-  while true do
-    local lines = leaks.difference(before, leaks.snapshot())
-    if #lines == 0 or system.monotime() > deadline then return lines end
+  local lines = leaks.difference(before, leaks.snapshot())
+  while #lines > 0 and system.monotime() < deadline do
     system.sleep(PAUSE)
+    lines = in_both(lines, leaks.difference(before, leaks.snapshot()))
   end
+  return lines
 end
 
 local function require_nothing_left(before, what)
