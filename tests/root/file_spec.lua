@@ -79,12 +79,13 @@ describe("luabox.sys.file #root", function()
     in_dir()
     local path = DIR .. "/f"
     file.write(path, "one", { atomic = true, mode = "640" })
-    local open <close> = io.open(path)
+    local before <close> = io.open(path)
     file.write(path, "two", { atomic = true })
-    assert.equal("one", open:read "a")
+    assert.equal("one", before:read "a")
     assert.equal("two f", shell "echo $(cat /tmp/file/f) $(ls -A /tmp/file)")
     assert(os.execute "mkdir /tmp/file/d")
-    assert.equal("rename /tmp/file/d: Is a directory (EISDIR)", refused(file.write, DIR .. "/d", "x", { atomic = true }))
+    assert.equal("rename /tmp/file/d: Is a directory (EISDIR)",
+      refused(file.write, DIR .. "/d", "x", { atomic = true }))
     assert.equal("d\nf", shell "ls -A /tmp/file")
   end)
 

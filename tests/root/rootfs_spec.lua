@@ -30,8 +30,8 @@ describe("luabox.sys.rootfs.default #root", function()
 
   it("has busybox with every applet, wherever it is looked for", function()
     on_mnt()
-    local missing = shell "for a in $(/mnt/bin/busybox --list | grep -vx linuxrc); do "
-      .. "for d in bin sbin usr/bin usr/sbin; do [ -x /mnt/$d/$a ] || echo $d/$a; done; done"
+    local missing = shell("for a in $(/mnt/bin/busybox --list | grep -vx linuxrc); do "
+      .. "for d in bin sbin usr/bin usr/sbin; do [ -x /mnt/$d/$a ] || echo $d/$a; done; done")
     assert.equal("", missing)
     assert.equal("hello", shell "chroot /mnt /usr/bin/env echo hello")
     assert.is_truthy(shell("chroot /mnt /sbin/ip -o link"):find "lo")
