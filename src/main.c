@@ -176,12 +176,15 @@ static void open_libraries(lua_State *L, const struct program_options *o)
 		lua_pushboolean(L, 1); /* package.path and cpath ask for it */
 		lua_setfield(L, LUA_REGISTRYINDEX, "LUA_NOENV");
 	}
+	/* Generational, as lua5.4; asked for while there is nothing to collect, since it collects all. */
+	lua_gc(L, LUA_GCGEN, 0, 0);
+	lua_gc(L, LUA_GCSTOP);
 	luaL_openlibs(L);
 	program_modules_open(L);
 	program_calls_open(L);
 	program_os_open(L);
 	program_signals_open(L);
-	lua_gc(L, LUA_GCGEN, 0, 0); /* as lua5.4 */
+	lua_gc(L, LUA_GCRESTART);
 }
 
 static int is_prompt(const struct program_options *o, int argc)
