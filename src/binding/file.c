@@ -433,7 +433,7 @@ error
 @tparam[opt] string|handle options.root
 @raise luabox.error: EEXIST, ENOENT, EACCES, EROFS
 @see mkdir(2)
-@usage luabox.sys.file.mkdir("/tmp/example/a/b", { parents = true })
+@usage luabox.sys.file.mkdir("/tmp/example-tree/a/b", { parents = true })
 */
 static int do_mkdir(lua_State *L)
 {

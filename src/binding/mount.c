@@ -447,8 +447,8 @@ mounted), `target`, `flags` (of the mount), `propagation` ("private", "shared", 
 "unbindable"), the numbers of peer groups `shared`, `master` and `propagate_from` where there are such,
 `type`, `source` and `options` (of the file system). Spaces and the like in paths are decoded.
 @function list
-@tparam[opt] integer|string of a process by its pid, or a file in the format of `/proc/PID/mountinfo`; without
-it the caller's own
+@tparam[opt] integer|string which that of the process with this pid, or a file in the format of
+`/proc/PID/mountinfo`; without it the caller's own
 @treturn {table,...}
 @raise luabox.error: ENOENT without such a process
 @see proc_pid_mountinfo(5)

@@ -2,6 +2,9 @@
  * The part of luabox.sys.mount that deals in descriptors: file system
  * contexts and detached mounts.
  */
+/***
+@submodule luabox.sys.mount
+*/
 #include "binding/mount.h"
 
 #include <fcntl.h>
@@ -44,7 +47,7 @@ tmpfs:set("size", "1M")
 tmpfs:create()
 local tree <close> = tmpfs:mount("nosuid,nodev")
 tree:attach("/mnt")
-luabox.sys.mount.umount("/mnt")
+luabox.sys.mount.umount("/mnt", "detach")
 */
 static int mount_fsopen(lua_State *L)
 {
@@ -53,67 +56,6 @@ static int mount_fsopen(lua_State *L)
 	struct fault f;
 
 	return finish(L, h, mnt_fs_open(type, &f), &f);
-}
-
-/***
-A file system that is being configured. It has `close()`, `fileno()` and `<close>`.
-@type luabox.fscontext
-*/
-
-/***
-Sets an option; what the file system says about a wrong one is the error's message.
-@function set
-@string key
-@tparam[opt] string|integer|handle value none for an option that takes no value; a handle for one that takes a
-descriptor
-@raise luabox.error: EINVAL
-@see fsconfig(2)
-*/
-static int fscontext_set(lua_State *L)
-{
-	struct box_fd *h = box_handle_check(L, 1, FS_CONTEXT);
-	const char *key = luaL_checkstring(L, 2), *value = NULL;
-	int fd = -1;
-	struct fault f;
-
-	if (lua_isuserdata(L, 3))
-		fd = box_checkfd(L, 3);
-	else
-		value = luaL_optstring(L, 3, NULL);
-	return done(L, mnt_fs_set(h->fd, key, value, fd, &f), &f);
-}
-
-/***
-Makes the file system as configured.
-@function create
-@raise luabox.error
-@see fsconfig(2)
-*/
-static int fscontext_create(lua_State *L)
-{
-	struct box_fd *h = box_handle_check(L, 1, FS_CONTEXT);
-	struct fault f;
-
-	return done(L, mnt_fs_create(h->fd, &f), &f);
-}
-
-/***
-Mounts the file system that was made, detached: nobody sees it until it is attached, and it ends with its
-handle before that.
-@function mount
-@string[opt] flags those of the module
-@treturn luabox.mount
-@raise luabox.error
-@see fsmount(2)
-*/
-static int fscontext_mount(lua_State *L)
-{
-	struct box_fd *context = box_handle_check(L, 1, FS_CONTEXT), *h;
-	uint64_t attributes = box_flags(L, 2, NULL, NULL, luaL_optstring(L, 2, ""), box_mount_attributes);
-	struct fault f;
-
-	h = box_mount_new(L);
-	return finish(L, h, mnt_fs_mount(context->fd, attributes, &f), &f);
 }
 
 static const struct box_name tree_flags[] = {
@@ -155,17 +97,89 @@ static int mount_open_tree(lua_State *L)
 }
 
 /***
+A file system that is being configured. It has `close()`, `fileno()` and `<close>`.
+@type luabox.fscontext
+*/
+
+/***
+Sets an option; what the file system says about a wrong one is the error's message.
+@function set
+@string key
+@tparam[opt] string|integer|handle value none for an option that takes no value; a handle for one that takes a
+descriptor
+@raise luabox.error: EINVAL
+@see fsconfig(2)
+@usage local tmpfs <close> = luabox.sys.mount.fsopen("tmpfs")
+tmpfs:set("mode", "700")
+tmpfs:set("noswap")
+*/
+static int fscontext_set(lua_State *L)
+{
+	struct box_fd *h = box_handle_check(L, 1, FS_CONTEXT);
+	const char *key = luaL_checkstring(L, 2), *value = NULL;
+	int fd = -1;
+	struct fault f;
+
+	if (lua_isuserdata(L, 3))
+		fd = box_checkfd(L, 3);
+	else
+		value = luaL_optstring(L, 3, NULL);
+	return done(L, mnt_fs_set(h->fd, key, value, fd, &f), &f);
+}
+
+/***
+Makes the file system as configured.
+@function create
+@raise luabox.error
+@see fsconfig(2)
+@usage local tmpfs <close> = luabox.sys.mount.fsopen("tmpfs")
+tmpfs:create()
+*/
+static int fscontext_create(lua_State *L)
+{
+	struct box_fd *h = box_handle_check(L, 1, FS_CONTEXT);
+	struct fault f;
+
+	return done(L, mnt_fs_create(h->fd, &f), &f);
+}
+
+/***
+Mounts the file system that was made, detached: nobody sees it until it is attached, and it ends with its
+handle before that.
+@function mount
+@string[opt] flags those of the module
+@treturn luabox.mount
+@raise luabox.error
+@see fsmount(2)
+@usage local tmpfs <close> = luabox.sys.mount.fsopen("tmpfs")
+tmpfs:create()
+local tree <close> = tmpfs:mount("ro")
+*/
+static int fscontext_mount(lua_State *L)
+{
+	struct box_fd *context = box_handle_check(L, 1, FS_CONTEXT), *h;
+	uint64_t attributes = box_flags(L, 2, NULL, NULL, luaL_optstring(L, 2, ""), box_mount_attributes);
+	struct fault f;
+
+	h = box_mount_new(L);
+	return finish(L, h, mnt_fs_mount(context->fd, attributes, &f), &f);
+}
+
+/***
 A mount: detached, and then ended with its handle unless it is attached before; or opened where it is. It has
 `close()`, `fileno()` and `<close>`.
 @type luabox.mount
 */
 
 /***
-Attaches a detached mount.
+Attaches a detached mount. One that is attached, in this mount namespace, is moved.
 @function attach
 @string path
-@raise luabox.error: ENOENT, ENOTDIR, EINVAL for a mount that is not detached
+@raise luabox.error: ENOENT; EINVAL for a mount of another mount namespace, or a directory on what is none
 @see move_mount(2)
+@usage local tree <close> = luabox.sys.mount.open_tree("/usr", "clone")
+tree:attach("/mnt")
+luabox.sys.mount.umount("/mnt", "detach")
 */
 static int tree_attach(lua_State *L)
 {
@@ -210,6 +224,8 @@ default, `relatime`
 @raise luabox.error: EPERM to clear what a more privileged namespace has set, EBUSY while files are open for
 writing, EINVAL
 @see mount_setattr(2)
+@usage local tree <close> = luabox.sys.mount.open_tree("/usr", "clone,rec")
+tree:setattr { set = "ro,nosuid", recursive = true }
 */
 static int tree_setattr(lua_State *L)
 {

@@ -55,8 +55,8 @@ static int check_types(lua_State *L, int arg)
 Opens a namespace.
 @function open
 @string type
-@tparam[opt] integer|string of the process with this pid, or at this path (a pin, a file of `/proc/PID/ns`);
-without it the caller's own
+@tparam[opt] integer|string which that of the process with this pid, or what is at this path (a pin, a file of
+`/proc/PID/ns`); without it the caller's own
 @treturn luabox.namespace
 @raise luabox.error: ENOENT without such a process or path, EACCES for a process that one may not look into,
 EINVAL for a path that is no namespace or one of another type
