@@ -70,6 +70,12 @@ static size_t list_length(lua_State *L, const char *name)
 	return n;
 }
 
+/* Refuses item 'i' of a list; the message is pushed by the caller. */
+static void wrong_item(lua_State *L, const char *name, size_t i, const char *message)
+{
+	box_option_error(L, 1, NULL, lua_pushfstring(L, "%s[%d]", name, (int)i), "%s", message);
+}
+
 /* A string of the list at 'list'. It lives as long as the list. */
 static const char *list_string(lua_State *L, int list, size_t i, const char *name)
 {
@@ -77,12 +83,10 @@ static const char *list_string(lua_State *L, int list, size_t i, const char *nam
 	const char *s;
 
 	if (lua_rawgeti(L, list, (lua_Integer)i) != LUA_TSTRING)
-		box_option_error(L, 1, NULL, lua_pushfstring(L, "%s[%d]", name, (int)i),
-				 "string expected, got %s", luaL_typename(L, -1));
+		wrong_item(L, name, i, lua_pushfstring(L, "string expected, got %s", luaL_typename(L, -1)));
 	s = lua_tolstring(L, -1, &length);
 	if (strlen(s) != length)
-		box_option_error(L, 1, NULL, lua_pushfstring(L, "%s[%d]", name, (int)i),
-				 "contains a zero byte");
+		wrong_item(L, name, i, "contains a zero byte");
 	lua_pop(L, 1);
 	return s;
 }
@@ -253,9 +257,11 @@ static void read_fds(lua_State *L, struct proc_spawn *s)
 		fd->target = read_target(L);
 		fd->source = box_tofd(L, -1);
 		if (fd->source < 0)
-			box_option_error(L, 1, NULL, lua_pushfstring(L, "fds[%d]", fd->target),
-					 "an open handle, io file or descriptor number is expected, got %s",
-					 luaL_typename(L, -2));
+			wrong_item(L, "fds", (size_t)fd->target,
+				   lua_pushfstring(
+					   L,
+					   "an open handle, io file or descriptor number is expected, got %s",
+					   luaL_typename(L, -1)));
 	}
 }
 
@@ -276,6 +282,7 @@ static struct proc_join read_join(lua_State *L, int i)
 {
 	const char *where = lua_pushfstring(L, "join[%d]", i);
 	struct join_options o = { 0 };
+	struct fault f;
 	int type;
 
 	lua_insert(L, -2);
@@ -285,7 +292,7 @@ static struct proc_join read_join(lua_State *L, int i)
 			box_option_error(L, 1, where, "types", "is empty");
 	} else {
 		o.pidfd = box_tofd(L, -1);
-		type = o.pidfd < 0 ? -1 : ns_type_of(o.pidfd, NULL);
+		type = o.pidfd < 0 ? -1 : ns_type_of(o.pidfd, &f);
 		if (type < 0)
 			box_option_error(L, 1, NULL, where,
 					 "an open namespace or { pidfd =, types = } is expected");
@@ -300,15 +307,17 @@ static void read_joins(lua_State *L, struct proc_spawn *s)
 	int list = lua_gettop(L);
 	size_t n = list_length(L, "join");
 	struct proc_join *joins = lua_newuserdatauv(L, (n + 1) * sizeof *joins, 0);
-	uint64_t seen = s->namespaces;
+	uint64_t seen = s->namespaces, again;
 
 	for (size_t i = 1; i <= n; i++) {
 		lua_rawgeti(L, list, (lua_Integer)i);
 		joins[i - 1] = read_join(L, (int)i);
-		if (seen & joins[i - 1].types) {
-			box_push_flags(L, seen & joins[i - 1].types, box_namespace_types);
-			box_option_error(L, 1, NULL, lua_pushfstring(L, "join[%d]", (int)i),
-					 "'%s' is joined or created twice", lua_tostring(L, -2));
+		again = seen & joins[i - 1].types;
+		if (again) {
+			box_push_flags(L, again, box_namespace_types);
+			wrong_item(
+				L, "join", i,
+				lua_pushfstring(L, "'%s' is joined or created twice", lua_tostring(L, -1)));
 		}
 		seen |= joins[i - 1].types;
 	}
