@@ -80,7 +80,7 @@ Gives a link an address.
 @string[opt] o.peer the other end's address of a point-to-point link, with the prefix length
 @string[opt] o.broadcast an address, or "+" for the one that follows from the prefix; default none
 @string[opt] o.label IPv4: the link's name with a suffix, "eth0:web"
-@string[opt="global"] o.scope "global", "site", "link" or "host"
+@string[opt="global"] o.scope "global", "site", "link" or "host" (the default of 127.0.0.0/8)
 @bool[opt=false] o.noprefixroute make no route to the network
 @bool[opt=false] o.nodad IPv6: no duplicate address detection, usable at once
 @bool[opt=false] o.replace change the address if it is there
@@ -132,7 +132,7 @@ static void push_address(lua_State *L, struct net_call *c, const struct nlmsghdr
 	net_set_link(L, c, "link", "link_index", (int)h->ifa_index);
 	net_set_word(L, "family", h->ifa_family, net_families);
 	if (a[IFA_LOCAL] && a[IFA_ADDRESS] && nla_len(a[IFA_LOCAL]) == nla_len(a[IFA_ADDRESS]) &&
-	    memcmp(nla_data(a[IFA_LOCAL]), nla_data(a[IFA_ADDRESS]), (size_t)nla_len(a[IFA_LOCAL]))) {
+	    memcmp(nla_data(a[IFA_LOCAL]), nla_data(a[IFA_ADDRESS]), (size_t)nla_len(a[IFA_LOCAL])) != 0) {
 		net_set_address(L, "address", own, -1);
 		net_set_address(L, "peer", a[IFA_ADDRESS], h->ifa_prefixlen);
 	} else {

@@ -49,6 +49,14 @@ static uint32_t flags_of(const struct net_ifaddr *a)
 	return (a->noprefixroute > 0 ? IFA_F_NOPREFIXROUTE : 0) | (a->nodad > 0 ? IFA_F_NODAD : 0);
 }
 
+/* As ip(8) chooses: what is of the host itself goes no further. */
+static uint8_t scope_of(const struct net_ifaddr *a)
+{
+	if (a->scope >= 0)
+		return (uint8_t)a->scope;
+	return a->address.family == AF_INET && a->address.bytes[0] == 127 ? RT_SCOPE_HOST : RT_SCOPE_UNIVERSE;
+}
+
 /* IFA_LOCAL is the link's own address, IFA_ADDRESS the other end's or the same. */
 static int put_address(struct net_socket *s, struct net_queue *q, int type, int flags,
 		       const struct net_ifaddr *a, const struct net_verb *verb, struct fault *f)
@@ -59,7 +67,7 @@ static int put_address(struct net_socket *s, struct net_queue *q, int type, int 
 	struct ifaddrmsg h = { .ifa_family = (uint8_t)a->address.family,
 			       .ifa_prefixlen = (uint8_t)prefix,
 			       .ifa_index = (uint32_t)index,
-			       .ifa_scope = (uint8_t)(a->scope < 0 ? RT_SCOPE_UNIVERSE : a->scope) };
+			       .ifa_scope = scope_of(a) };
 	char text[NET_ADDRESS_TEXT];
 
 	if (index < 0)

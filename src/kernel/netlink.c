@@ -484,7 +484,8 @@ void net_scan(const void *data, int left, const struct nlattr **out, int highest
 {
 	const struct nlattr *a = data;
 
-	memset(out, 0, sizeof *out * ((size_t)highest + 1));
+	for (int i = 0; i <= highest; i++)
+		out[i] = NULL;
 	for (; nla_ok(a, left); a = nla_next(a, &left))
 		if (nla_type(a) <= highest)
 			out[nla_type(a)] = a;

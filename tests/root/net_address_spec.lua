@@ -58,6 +58,11 @@ describe("luabox.sys.net addresses #root", function()
     assert.same({ 20, 20, 20, 31, 32 }, prefixes)
   end)
 
+  it("have the host's scope if they are of the host", function()
+    s:address_add { link = "v1", address = "127.0.0.2/8" }
+    assert.equal("host", seen(ns, "v1")[1].scope)
+  end)
+
   it("have peers", function()
     s:address_add { link = "v1", address = "10.0.0.1", peer = "10.0.0.2/32" }
     local a = seen(ns, "v1")[1]
@@ -102,6 +107,32 @@ describe("luabox.sys.net addresses #root", function()
     ip.run("sh -c 'echo 1 > /proc/sys/net/ipv6/conf/v1/disable_ipv6'", ns)
     e = refusal(s.address_add, s, { link = "v1", address = "fd00::9/64" })
     assert.truthy(e.hint:find("IPv6 is off on this link", 1, true))
+  end)
+
+  it("let packets pass over a bridge in a namespace of its own", function()
+    local boxes <close> = setmetatable({}, { __close = function(list) for _,
+      box in ipairs(list) do box:close() end end })
+    s:link_add { kind = "bridge", name = "br0", index = 100, up = true, addrgenmode = "none" }
+    for i = 1, 3 do
+      local box = namespace.create "net"
+      boxes[i] = box
+      s:link_add {
+        kind = "veth", name = "p" .. i, index = 100 + i, master = 100, up = true,
+        peer = { name = "eth0", index = 2, netns = box },
+      }
+      local t <close> = net.socket(box)
+      t:batch()
+        :link_set { index = 1, up = true }
+        :link_set { index = 2, up = true, addrgenmode = "none" }
+        :address_add { link = 2, address = "10.0.0." .. i .. "/24" }
+        :address_add { link = 2, address = "fd00::" .. i .. "/64", nodad = true }
+        :route_add { destination = "default", gateway = "10.0.0.1", link = 2 }
+        :send()
+    end
+    assert.is_true(ip.ping("10.0.0.3", boxes[2]))
+    assert.is_true(ip.ping("fd00::1", boxes[3]))
+    assert.equal("10.0.0.1", ip.json("route show default", boxes[2])[1].gateway)
+    assert.is_true(s:link("p2").statistics.rx_packets > 0)
   end)
 
   it("let packets pass between namespaces", function()
