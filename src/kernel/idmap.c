@@ -12,8 +12,6 @@
 #include "kernel/namespace.h"
 #include "kernel/util.h"
 
-extern char **environ;
-
 #define MAP_SIZE 4096 /* a page; the kernel's limit for one write */
 
 /* ---- checking ---- */
