@@ -408,11 +408,14 @@ static int batch_free(lua_State *L)
 /* The error of the operation that failed says in its field 'operation' which one it was. */
 static int raise_operation(lua_State *L, const struct fault *f, int64_t operation)
 {
+	char context[32];
+
 	box_push_error(L, f);
 	if (operation > 0) {
 		lua_pushinteger(L, operation);
 		lua_setfield(L, -2, "operation");
-		box_add_context(L, lua_pushfstring(L, "operation %d", (int)operation));
+		snprintf(context, sizeof context, "operation %d", (int)operation);
+		box_add_context(L, context);
 	}
 	return lua_error(L);
 }
