@@ -60,6 +60,8 @@ void net_call_begin(lua_State *L, struct net_call *c)
 	c->temporary = 0;
 	if (b) {
 		lua_getiuservalue(L, 1, 1);
+		if (((struct box_fd *)lua_touserdata(L, -1))->fd < 0)
+			luaL_error(L, "the %s of this batch is closed", NET_SOCKET_TYPE);
 		c->n = check_socket(L, -1);
 	} else if (luaL_testudata(L, 1, NET_SOCKET_TYPE)) {
 		c->n = check_socket(L, 1);

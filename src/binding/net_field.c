@@ -60,7 +60,7 @@ void net_set_link(lua_State *L, struct net_call *c, const char *field, const cha
 		net_set_text(L, field, name);
 }
 
-/* The low 'size' bytes, if the attribute has them; the machine is little-endian or the size exact. */
+/* A number of 'size' bytes; 0 if the attribute has fewer. */
 static int get_number(const struct nlattr *a, size_t size, uint64_t *value)
 {
 	uint8_t u8;
