@@ -284,4 +284,10 @@ function keeper_methods:close()
   if outcome == "left" then not_undone(journal, "not everything could be undone") end
 end
 
+-- The end of the program is the end of the run; what is left then should not go unsaid.
+function keeper_mt:__gc()
+  local ok, failure = pcall(self.close, self)
+  if not ok then io.stderr:write("luabox: ", tostring(failure), "\n") end
+end
+
 return M

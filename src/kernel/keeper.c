@@ -227,10 +227,10 @@ static int wait_reply(const struct keeper *k, uint32_t first, struct reply *r)
 	for (;;) {
 		ssize_t n = retry_eintr(recv(k->socket, r, sizeof *r, 0));
 
-		if (n < 0)
-			return errno == EAGAIN ? -ETIMEDOUT : -errno;
+		if (n < 0 && errno == EAGAIN)
+			return -ETIMEDOUT;
 		if (n != sizeof *r)
-			return -EPIPE;
+			return -EPIPE; /* ECONNRESET, or the end */
 		if (r->first == first) /* else the answer to one that we no longer waited for */
 			return 0;
 	}
@@ -274,7 +274,7 @@ static int transact(const struct keeper *k, char kind, uint32_t first, unsigned 
 	if (v[1].iov_len > KEEP_LINES)
 		return -EMSGSIZE;
 	if (send_message(k, v, 2, fd) < 0)
-		return errno == ECONNRESET ? -EPIPE : -errno;
+		return errno == ECONNRESET || errno == ECONNREFUSED ? -EPIPE : -errno;
 	return wait_reply(k, first, r);
 }
 
