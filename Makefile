@@ -90,11 +90,14 @@ BINDING = \
 	buffer \
 	capability \
 	cgroup \
+	cgroup_limits \
 	error \
 	fd \
 	file \
 	handle \
 	keeper \
+	keeper_claim \
+	keeper_journal \
 	mount \
 	mount_detached \
 	namespace \

@@ -211,22 +211,29 @@ function keeper_methods:table(o)
   return tell(self, { ("table %d %s"):format(FAMILIES[o.family], o.name) })
 end
 
+-- Claims and sets. The keeper is told twice: of the file before it is made, and of the claim itself, so that a
+-- forked child that lives on and shares it does not keep it from being given up.
+local function claim_and_set(self, o, tokens)
+  local record = "sysctl " .. sys.claim_file(o.name)
+  tokens[1] = tell(self, { record })
+  local claim = sys.claim_sysctl(o.name, tostring(o.value))
+  tokens.claim = claim
+  if not claim then return end
+  tokens[2] = tell(self, { record }, claim)
+  claim:set()
+end
+
+local function forget_all(tokens)
+  for _, token in ipairs(tokens) do token:forget() end
+end
+
 -- The run's part in a claim: with the last one's the old value comes back.
 local function undo_sysctl(token)
   local claim <close> = token.claim
   token.claim = nil
   if not claim then return end
   claim:drop()
-  token:forget()
-end
-
--- Tells the keeper of a claim and sets the value, or gives the claim up.
-local function set_claimed(self, claim)
-  local token = tell(self, { "sysctl " .. claim:file() }, claim)
-  local ok, failure = pcall(claim.set, claim)
-  if ok then return token end
-  token:forget()
-  error(failure, 0)
+  forget_all(token.tokens)
 end
 
 local sysctl_options = {
@@ -240,22 +247,20 @@ local sysctl_options = {
 -- @tparam table o
 -- @tparam string o.name as in sysctl(8)
 -- @tparam string|int o.value
--- @treturn luabox.keeper_token with `undo()`, which gives the sysctl up
+-- @treturn table with a method `undo`, which gives the sysctl up before the run's end
 -- @raise luabox.error: ENOENT, EINVAL, EACCES, EROFS; EBUSY if another run needs another value
 -- @usage
 -- local token = luabox.keeper.get():sysctl { name = "net.ipv4.ip_default_ttl", value = 77 }
 -- token:undo()
 function keeper_methods:sysctl(o)
   o = options.check(sysctl_options, o)
-  local claim = sys.claim_sysctl(o.name, tostring(o.value))
-  if not claim then return setmetatable({ undo = undo_sysctl }, token_mt) end
-  local ok, token = pcall(set_claimed, self, claim)
-  if not ok then
-    claim:close()
-    error(token, 0)
-  end
-  token.claim, token.undo = claim, undo_sysctl
-  return token
+  local tokens = {}
+  local ok, failure = pcall(claim_and_set, self, o, tokens)
+  if ok and tokens.claim then return { claim = tokens.claim, tokens = tokens, undo = undo_sysctl } end
+  if tokens.claim then tokens.claim:close() end
+  forget_all(tokens)
+  if not ok then error(failure, 0) end
+  return { undo = undo_sysctl }
 end
 
 local function not_undone(journal, what)

@@ -109,6 +109,16 @@ static void file_of(const char *path, char file[NAME_MAX + 1])
 	file[n] = '\0';
 }
 
+int keep_sysctl_file(const char *name, char file[NAME_MAX + 1])
+{
+	char path[NAME_MAX];
+	int rc = path_of(name, path);
+
+	if (rc == 0)
+		file_of(path, file);
+	return rc;
+}
+
 /* ---- the file ---- */
 
 /* The line at *offset, without its end; false at the end of the file. */

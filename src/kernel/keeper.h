@@ -121,11 +121,15 @@ uint64_t keep_start_time(pid_t pid);
 
 /* ---- sysctls that runs share (keep_sysctl.c) ---- */
 
+/* The name of the file of a claim on sysctl 'name' in this network namespace. */
+int keep_sysctl_file(const char *name, char file[NAME_MAX + 1]);
+
 /* Says that this run needs sysctl 'name' ("net.ipv4.ip_forward") at 'value', and notes
- * the value that is there if no other run has. On success *fd holds the claim, 'file'
- * its name, and 'dir' stays locked (if *fd >= 0): tell the keeper, then keep_sysctl_set.
- * *fd is -1 and nothing is to be done if the value is there and nobody's.
- * EBUSY if another run holds it at a different value. */
+ * the value that is there if no other run has. Tell the keeper of the file before, since
+ * it is made here. On success *fd holds the claim, and 'dir' stays locked (if *fd >= 0):
+ * tell the keeper again, with the descriptor, then keep_sysctl_set. *fd is -1 and nothing
+ * is to be done if the value is there and nobody's. EBUSY if another run holds it at a
+ * different value. */
 int keep_sysctl_claim(int dir, const char *name, const char *value, int *fd, char file[NAME_MAX + 1],
 		      struct fault *f);
 
