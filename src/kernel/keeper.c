@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * The keeper's process and the run's side of the socket to it.
  *
- * The run is over when its pidfd says so, or when it shuts the socket: a forked child
- * that lives on holds the socket too, so its end alone would tell too late.
+ * The run is over when its pidfd says so, or when it says so itself. The end of the
+ * socket tells nothing: a forked child that lives on holds it too; a run that execs has
+ * closed it, but the program that it became goes on with what was made; and one that
+ * dies closes it before it lets go of its locks.
  */
 #include "kernel/keeper.h"
 
@@ -132,21 +134,28 @@ static int handle(struct keep_list *l, struct message *m, size_t length, int fd)
 	return rc;
 }
 
-/* Until the run is over. */
-static void serve(struct keep_list *l)
+/* Until the run is over. 'run' is its pidfd, or -1. What it had sent before it died is
+ * heard too: a claim's descriptor that is still in the socket would hold its lock. */
+static void serve(struct keep_list *l, int run)
 {
 	static struct message m;
-	struct pollfd p[] = { { .fd = SOCKET, .events = POLLIN }, { .fd = RUN, .events = POLLIN } };
+	struct pollfd p[] = { { .fd = SOCKET, .events = POLLIN }, { .fd = run, .events = POLLIN } };
 	size_t length;
 	int fd;
 
 	answer(0, 0);
-	for (;;) {
-		if (retry_eintr(poll(p, 2, -1)) < 0 || p[1].revents)
+	while (retry_eintr(poll(p, 2, -1)) > 0) {
+		while (receive(&m, &length, &fd)) {
+			if (m.kind == '.')
+				return;
+			answer(m.first, handle(l, &m, length, fd));
+		}
+		if (p[1].revents)
 			return;
-		if (!receive(&m, &length, &fd))
+		if (p[0].revents & POLLHUP)
+			p[0].fd = -1;
+		if (run < 0 && p[0].fd < 0)
 			return;
-		answer(m.first, handle(l, &m, length, fd));
 	}
 }
 
@@ -202,7 +211,7 @@ static void become_keeper(void)
 static _Noreturn void run_keeper(int *fds, const char *name)
 {
 	struct keep_list l = { .journal = JOURNAL };
-	int dir, left;
+	int dir, left, has_run = fds[RUN - SOCKET] >= 0;
 
 	arrange(fds);
 	become_keeper();
@@ -211,7 +220,7 @@ static _Noreturn void run_keeper(int *fds, const char *name)
 		_exit(2);
 	close(dir);
 	l.header = l.end = lseek(JOURNAL, 0, SEEK_END);
-	serve(&l);
+	serve(&l, has_run ? RUN : -1);
 	left = undo_all(&l);
 	if (!left) {
 		unlinkat(DIRECTORY, name, 0);
@@ -396,9 +405,11 @@ int keep_start(struct keeper *k, struct fault *f)
 
 int keep_stop(struct keeper *k)
 {
+	const struct message over = { .kind = '.' };
+	struct iovec v = { (void *)(uintptr_t)&over, HEAD };
 	int status = 0, rc;
 
-	shutdown(k->socket, SHUT_RDWR); /* a forked child may have it too */
+	send_message(k, &v, 1, -1); /* in vain if it was killed */
 	util_close(k->socket);
 	k->socket = -1;
 	rc = wait_keeper(k->pid, &status);
