@@ -16,8 +16,10 @@ the same directory), the usual directories and a small `/etc`.
 /***
 Makes the default root: a detached, read-only tmpfs, to be the lower layer of any number of overlays.
 
-It takes 2 MB, and a good millisecond; make it once. Before Linux 6.15 the kernel cannot copy detached mounts,
-and each container needs one of its own.
+It takes 2 MB, and a good millisecond; make it once. Its files are root's: for a container in a user
+namespace, copy it (`mount.open_tree(root, "clone")`) and give the copy that namespace's ids (`setattr {
+userns = … }`). Before Linux 6.15 the kernel cannot copy detached mounts, and each container needs one of its
+own.
 @function default
 @treturn luabox.mount
 @raise luabox.error: EPERM without CAP_SYS_ADMIN, ENOSYS before Linux 5.12

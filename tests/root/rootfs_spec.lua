@@ -1,5 +1,6 @@
 local file = require "luabox.sys.file"
 local mount = require "luabox.sys.mount"
+local namespace = require "luabox.sys.namespace"
 local process = require "luabox.sys.process"
 local rootfs = require "luabox.sys.rootfs"
 
@@ -91,6 +92,24 @@ describe("luabox.sys.rootfs.default #root", function()
     end
     assert.equal("a\nb", shell "cat /tmp/a/etc/hostname /tmp/b/etc/hostname")
     assert.equal("a", shell "chroot /tmp/a cat /etc/hostname")
+  end)
+
+  it("belongs to root of a user namespace, as a copy that is told so", function()
+    local maps = { { inside = 0, outside = 100000, count = 65536 } }
+    local maker <close> = process.spawn { init = true, namespaces = "user", uid_map = maps, gid_map = maps }
+    local user <close> = namespace.open("user", maker:pid())
+    local root <close> = rootfs.default()
+    local tree <close> = mount.open_tree(root, "clone")
+    tree:setattr { userns = user }
+    local child <close> = process.spawn {
+      join = { user }, stdout = "pipe",
+      steps = {
+        { "user", uid = 0, gid = 0 }, { "unshare", namespaces = "mnt" }, { "root", tree = tree, overlay = true },
+        { "detach_root" },
+      },
+      program = { "/bin/sh", "-c", "stat -c %u:%g /etc; echo new >/etc/new; rm -r /etc; mkdir /etc; ls /etc | wc -l" },
+    }
+    assert.equal("0:0\n0\n", child:stdout():read())
   end)
 
   it("says what it takes", function()
