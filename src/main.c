@@ -74,8 +74,9 @@ static int run_library(lua_State *L, const char *text)
 static int run_options(lua_State *L, char **argv, int script)
 {
 	for (int i = 1; i < script; i++) {
-		int option = argv[i][1], ok = 1;
 		const char *text = argv[i] + 2;
+		char option = argv[i][1];
+		int ok;
 
 		if (option == 'W')
 			lua_warning(L, "@on", 0);

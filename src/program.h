@@ -47,6 +47,9 @@ void program_signals_closing(void);
 /* The signal whose error stands at 'index', or 0. */
 int program_signals_raised(lua_State *L, int index);
 
+/* The error at 'index' is raised again: if it is a signal's, it unwinds once more. */
+void program_signals_again(lua_State *L, int index);
+
 /* An error was caught and stands at 'index': if it was a signal's, the next signal raises again. */
 void program_signals_caught(lua_State *L, int index);
 
@@ -75,8 +78,8 @@ lua_State *program_signals_enter(lua_State *L);
 
 /* ---- replacements of standard functions ---- */
 
-/* pcall, xpcall and coroutine's resume, wrap and close, which tell program_signals
- * what they run and catch (program_calls.c). */
+/* error, pcall, xpcall and coroutine's resume, wrap and close, which tell program_signals
+ * what they run, catch and raise again (program_calls.c). */
 void program_calls_open(lua_State *L);
 
 /* os.exit, os.execute and io.popen (program_os.c). */

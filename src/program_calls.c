@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * pcall, xpcall and the coroutine functions that run code, as in Lua's manual, which tell
+ * error, pcall, xpcall and the coroutine functions that run code, as in Lua's manual, which tell
  * program_signals what runs (a hook belongs to one coroutine) and when a signal's error was caught.
  */
 #include <lauxlib.h>
@@ -7,7 +7,21 @@
 
 #include "program.h"
 
-/* ---- pcall, xpcall ---- */
+/* ---- error, pcall, xpcall ---- */
+
+static int base_error(lua_State *L)
+{
+	int level = (int)luaL_optinteger(L, 2, 1);
+
+	lua_settop(L, 1);
+	program_signals_again(L, 1);
+	if (lua_type(L, 1) == LUA_TSTRING && level > 0) {
+		luaL_where(L, level);
+		lua_insert(L, 1);
+		lua_concat(L, 2);
+	}
+	return lua_error(L);
+}
 
 /* The end of pcall and xpcall, directly and after a yield: 'first' is the slot of the first result. */
 static int finish_pcall(lua_State *L, int status, lua_KContext first)
@@ -46,7 +60,7 @@ static lua_State *check_coroutine(lua_State *L)
 	lua_State *co = lua_tothread(L, 1);
 
 	if (!co)
-		luaL_typeerror(L, 1, "coroutine");
+		luaL_typeerror(L, 1, "thread");
 	return co;
 }
 
@@ -167,7 +181,9 @@ static int coroutine_close(lua_State *L)
 	return 2;
 }
 
-static const luaL_Reg base[] = { { "pcall", base_pcall }, { "xpcall", base_xpcall }, { NULL, NULL } };
+static const luaL_Reg base[] = {
+	{ "error", base_error }, { "pcall", base_pcall }, { "xpcall", base_xpcall }, { NULL, NULL }
+};
 
 static const luaL_Reg coroutine[] = { { "close", coroutine_close },
 				      { "resume", coroutine_resume },

@@ -27,9 +27,10 @@ static volatile sig_atomic_t pending;   /* came; its hook has not run */
 static volatile sig_atomic_t unwinding; /* was raised; has not been caught */
 static volatile sig_atomic_t waiting;   /* came while another unwound */
 static volatile sig_atomic_t count;
+static int last; /* the signal of the error under error_key */
 static int ended_by;
 
-static const char error_key; /* registry: the error that 'unwinding' raised */
+static const char error_key; /* registry: the error that was raised last */
 
 static void push_error(lua_State *L, int sig)
 {
@@ -52,7 +53,7 @@ static void raise_pending(lua_State *L, lua_Debug *ar)
 	if (!sig)
 		return;
 	pending = 0;
-	unwinding = sig;
+	unwinding = last = sig;
 	push_error(L, sig);
 	lua_pushvalue(L, -1);
 	lua_rawsetp(L, LUA_REGISTRYINDEX, &error_key);
@@ -115,27 +116,33 @@ void program_signals_closing(void)
 
 int program_signals_current(void)
 {
-	return pending ? pending : unwinding > 0 ? unwinding : 0;
+	return pending ? pending : unwinding > 0 ? unwinding : ended_by;
 }
 
 int program_signals_raised(lua_State *L, int index)
 {
 	int same;
 
-	if (unwinding <= 0)
-		return 0;
 	index = lua_absindex(L, index);
 	lua_rawgetp(L, LUA_REGISTRYINDEX, &error_key);
 	same = lua_rawequal(L, index, -1);
 	lua_pop(L, 1);
-	return same ? unwinding : 0;
+	return same ? last : 0; /* 0 too where nil is compared with no error at all */
+}
+
+void program_signals_again(lua_State *L, int index)
+{
+	int sig = program_signals_raised(L, index);
+
+	if (sig && !unwinding)
+		unwinding = sig;
 }
 
 void program_signals_caught(lua_State *L, int index)
 {
 	int next;
 
-	if (!program_signals_raised(L, index))
+	if (unwinding <= 0 || !program_signals_raised(L, index))
 		return;
 	next = waiting;
 	waiting = 0;

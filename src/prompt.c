@@ -78,6 +78,7 @@ static const char *read_line(struct prompt *p, const char *text)
 	p->text = text;
 	if (p->editor) {
 		el_resize(p->editor);
+		el_set(p->editor, EL_PREP_TERM, 1); /* before the prompt is seen: no Ctrl-D is lost */
 		return el_gets(p->editor, &length);
 	}
 	fputs(text, stdout);

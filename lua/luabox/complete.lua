@@ -75,9 +75,11 @@ end
 -- assert(insert == "at" and names[1] == "format")
 local function complete(line)
   if not line:match("%S") then return "\t", {} end
-  local path, prefix = line:match("([%a_][%w_%.:]*)[%.:]([%w_]*)$")
-  if not path then
-    path, prefix = "", line:match("[%a_][%w_]*$") or ""
+  local before, prefix = line:match("^(.-)([%w_]*)$")
+  local path = ""
+  if before:match("[%.:]$") and not before:match("%.%.$") then
+    path = before:match("([%a_][%w_%.:]*)[%.:]$")
+    if not path then return "", {} end
   end
   local names = candidates(path, prefix)
   return common_prefix(names):sub(#prefix + 1), names

@@ -33,9 +33,27 @@ static int no_op(lua_State *L)
 	return 0;
 }
 
+/* A handler that knows the main coroutine only (stock lua5.4's, or the program's where a C module
+ * resumed 'L') sets the hook there; it is handed to the coroutine that waits. The signal's
+ * hook is told from a debugger's or a profiler's by its mask. */
+static void adopt_hook(lua_State *L)
+{
+	const int any = LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT;
+	lua_State *main;
+
+	lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
+	main = lua_tothread(L, -1);
+	lua_pop(L, 1);
+	if (main == L || lua_gethookmask(main) != any || lua_gethookcount(main) != 1)
+		return;
+	lua_sethook(L, lua_gethook(main), any, 1);
+	lua_sethook(main, NULL, 0, 0);
+}
+
 /* The call hook runs when any function is called, and raises. */
 void box_run_hooks(lua_State *L)
 {
+	adopt_hook(L);
 	lua_pushcfunction(L, no_op);
 	lua_call(L, 0, 0);
 }
@@ -61,6 +79,7 @@ static int poll_once(lua_State *L, struct pollfd *fds, nfds_t count, int64_t dea
 	int rc;
 
 	block_signals(&before);
+	adopt_hook(L);
 	if (lua_gethook(L)) {
 		sigprocmask(SIG_SETMASK, &before, NULL);
 		box_run_hooks(L);

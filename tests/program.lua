@@ -1,0 +1,88 @@
+--- Runs the luabox program for the specs that are about the program itself.
+local M = {}
+
+M.path = os.getenv("LUABOX_BUILD") .. "/luabox"
+
+local function read(path)
+  local file <close> = assert(io.open(path))
+  return file:read("a")
+end
+
+--- One word of a shell command.
+function M.quote(word)
+  return "'" .. word:gsub("'", "'\\''") .. "'"
+end
+
+-- The command as a shell sees it.
+local function line(words)
+  local quoted = {}
+  for i, word in ipairs(words) do quoted[i] = M.quote(word) end
+  return table.concat(quoted, " ")
+end
+
+--- Makes an empty directory, and returns its path and a function that removes it.
+function M.directory()
+  local path = os.tmpname()
+  os.remove(path)
+  assert(os.execute("mkdir -m 700 " .. path))
+  return path, function() os.execute("rm -rf " .. path) end
+end
+
+--- Runs a shell command; returns what it printed, its errors, and its exit status (128 + N for signal N).
+function M.shell(command)
+  local directory, remove = M.directory()
+  local files = (" >%s/out 2>%s/err"):format(directory, directory)
+  local _, how, status = os.execute("{ " .. command .. "\n}" .. files)
+  local out, err = read(directory .. "/out"), read(directory .. "/err")
+  remove()
+  return out, err, how == "signal" and 128 + status or status
+end
+
+--- Runs the program with arguments; standard input is empty, or `input`.
+function M.run(arguments, input)
+  local source = input and "printf %s " .. M.quote(input) .. " | " or "</dev/null "
+  return M.shell(source .. line { M.path, table.unpack(arguments) })
+end
+
+-- $1 is the signal, the rest the command. The command says "ready" when it is about to block; it is
+-- signalled once it sleeps or has run for a while, and has ten seconds to end.
+local SIGNAL = [[
+signal=$1 directory=$2
+shift 2
+mkfifo "$directory/input"
+exec 3<>"$directory/input"
+env --default-signal "$@" <&3 >"$directory/out" 2>"$directory/err" 3>&- &
+pid=$!
+for i in $(seq 500); do
+  grep -qs ready "$directory/out" && break
+  sleep 0.02
+done
+sleep 0.05
+for s in $signal; do
+  kill -"$s" $pid
+  sleep 0.1
+done
+{ timeout 10 tail -s 0.1 --pid=$pid -f /dev/null || kill -KILL $pid; } 3>&- &
+wait $pid
+status=$?
+wait
+exit $status
+]]
+
+--- Runs the program with arguments, sends it signals ("TERM", or several, a tenth of a second apart) when it
+-- has printed "ready", and returns what `shell` does.
+function M.signal(signals, arguments)
+  local directory, remove = M.directory()
+  local command = line { "sh", "-c", SIGNAL, "sh", signals, directory, M.path, table.unpack(arguments) }
+  local _, trouble, status = M.shell(command)
+  local out, err = read(directory .. "/out"), read(directory .. "/err") .. trouble
+  remove()
+  return out, err, status
+end
+
+--- Runs the program on a terminal: pairs of what to wait for and what to type. Returns what `shell` does.
+function M.terminal(arguments, talk)
+  return M.shell(line { "tests/terminal.py", line { M.path, table.unpack(arguments) }, table.unpack(talk) })
+end
+
+return M
