@@ -1,6 +1,5 @@
---- The single values that luabox.options knows: each function takes a value and its description, and returns
+-- The single values that luabox.options knows: each function takes a value and its description, and returns
 -- the value to use, or nil and a sentence without a subject ("string expected, got number").
--- @module luabox.option_kinds
 local nearest = require("luabox.sys.options").nearest
 
 local find = string.find

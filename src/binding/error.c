@@ -2,6 +2,10 @@
  * The luabox.error object: a table, so that scripts read its fields, with a
  * metatable from the registry, so that C and Lua make the same type.
  */
+/***
+The numbers, symbols and messages of the system's errors. `luabox.error` makes and raises errors.
+@module luabox.sys.error
+*/
 #include "binding/binding.h"
 
 #include <errno.h>

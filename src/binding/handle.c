@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: MIT
  * Handles: userdata that own one descriptor and close themselves.
  */
+/***
+What every handle can do, whatever it holds. A handle closes its descriptor when its `<close>` variable
+goes out of scope or when it is collected; after a fork the copy in the child undoes nothing.
+@classmod luabox.fd
+*/
 #include "binding/binding.h"
 
 #include <stdio.h>
@@ -37,7 +42,15 @@ static struct box_fd *to_handle(lua_State *L, int index)
 	return h;
 }
 
-/* Close method, __gc and __close: once, keeps errno, raises nothing. The type's
+/***
+Closes the handle and undoes what it stands for; a second time does nothing.
+@function close
+@see close(2)
+@usage local ns = luabox.sys.namespace.open("net")
+ns:close()
+assert(tostring(ns) == "luabox.namespace (closed)")
+*/
+/* Also __gc and __close: once, keeps errno, raises nothing. The type's
  * own close runs before, so that it can still use the descriptor. */
 static int handle_close(lua_State *L)
 {
@@ -55,6 +68,14 @@ static int handle_close(lua_State *L)
 	return 0;
 }
 
+/***
+The descriptor's number, which stays the handle's.
+@function fileno
+@treturn int
+@raise an argument error if the handle is closed
+@usage local ns <close> = luabox.sys.namespace.open("net")
+assert(math.type(ns:fileno()) == "integer")
+*/
 static int handle_fileno(lua_State *L)
 {
 	lua_pushinteger(L, box_checkfd(L, 1));

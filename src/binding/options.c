@@ -2,6 +2,10 @@
  * Option tables against a static description. Nothing is done to the kernel
  * before the whole table has passed.
  */
+/***
+What option tables are checked with. `luabox.options` checks them in Lua.
+@module luabox.sys.options
+*/
 #include "binding/binding.h"
 
 #include <limits.h>

@@ -2,6 +2,9 @@
  * Talking to a running program over its three pipes at once, so that neither
  * side waits for the other for ever.
  */
+/***
+@submodule luabox.sys.process
+*/
 #include <errno.h>
 
 #include "binding/process.h"
