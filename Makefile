@@ -9,12 +9,14 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 BUILD ?= build
 BUSYBOX ?= /bin/busybox
+V ?=
 WERROR ?=
 SANITIZE ?=
 
 # == END OF SETTINGS. NO NEED TO CHANGE ANYTHING BELOW THIS LINE ==
 
 LUA = lua5.4
+say = $(if $(V),,@echo "  $@";)# V=1 shows the commands
 WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 \
 	   -Wno-missing-field-initializers -Wno-format-zero-length $(if $(WERROR),-Werror)
 SANITIZER = $(if $(SANITIZE),-fsanitize=address$(,)undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
@@ -172,19 +174,19 @@ all: $(BUILD)/luabox $(BUILD)/luabox.so ## build the program and luabox.so (the 
 
 # At a fixed address: 4000 relocations and the pages that they touch are a tenth of the program's start.
 $(BUILD)/luabox: $(PROGRAM_OBJECTS) $(OBJECTS) src/program.symbols
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -no-pie -Wl,--dynamic-list=src/program.symbols -Wl,--gc-sections -Wl,--as-needed \
-		-o $@ $(filter %.o,$^) $(STATIC)
+	$(say)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -no-pie -Wl,--dynamic-list=src/program.symbols -Wl,--gc-sections \
+		-Wl,--as-needed -o $@ $(filter %.o,$^) $(STATIC)
 
 $(BUILD)/luabox.so: $(OBJECTS)
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -shared -Wl,--as-needed -o $@ $^ $(SHARED)
+	$(say)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -shared -Wl,--as-needed -o $@ $^ $(SHARED)
 
 $(BUILD)/%.o: src/%.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -c -o $@ $<
+	$(say)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -c -o $@ $<
 
 $(BUILD)/embedded.h: tools/embed.lua Makefile $(LUA_FILES)
 	@mkdir -p $(@D)
-	$(LUA) tools/embed.lua $@ $(MODULES)
+	$(say)$(LUA) tools/embed.lua $@ $(MODULES)
 
 $(BUILD)/program_modules.o: $(BUILD)/embedded.h
 
@@ -207,7 +209,7 @@ $(BUILD)/kernel/rootfs_image.o: $(BUSYBOX) $(BUILD)/busybox_applets.h
 
 $(BUILD)/tests/%: tests/c/%.c $(OBJECTS)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CPPFLAGS) -Itests/c $(ALL_CFLAGS) $(LDFLAGS) -Wl,--as-needed -o $@ $< $(OBJECTS) $(STATIC)
+	$(say)$(CC) $(ALL_CPPFLAGS) -Itests/c $(ALL_CFLAGS) $(LDFLAGS) -Wl,--as-needed -o $@ $< $(OBJECTS) $(STATIC)
 
 # Its allocations fail one after the other; not those of libseccomp, whose code generator (2.5.4) crashes
 # where it gets no memory.
@@ -219,12 +221,12 @@ $(BUILD)/tests/oom_test: LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=reall
 # Static, as a floor is: it has nothing to look for when it starts.
 $(BUILD)/bench/%: tests/bench/%.c
 	@mkdir -p $(@D)
-	$(CC) -std=gnu11 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS) -static $(LDFLAGS) -o $@ $<
+	$(say)$(CC) -std=gnu11 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS) -static $(LDFLAGS) -o $@ $<
 
 # libmnl has no static form
 $(BUILD)/bench/floor_nft: tests/bench/floor_nft.c
 	@mkdir -p $(@D)
-	$(CC) -std=gnu11 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS) $(LDFLAGS) -o $@ $< -l:libnftnl.a -lmnl
+	$(say)$(CC) -std=gnu11 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS) $(LDFLAGS) -o $@ $< -l:libnftnl.a -lmnl
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile | sort | expand -t 14
@@ -266,7 +268,7 @@ lint: ## clang-format, clang-tidy, luacheck (what they need: vendor/install lint
 # clang-tidy takes a second for a file: its result stands until the file or a header changes.
 $(BUILD)/%.tidy: %.c $(HEADERS) .clang-tidy $(GENERATED)
 	@mkdir -p $(@D)
-	clang-tidy --quiet $< -- $(ALL_CPPFLAGS) -std=gnu11 2>$@.log || { cat $@.log; exit 1; }
+	$(say)clang-tidy --quiet $< -- $(ALL_CPPFLAGS) -std=gnu11 2>$@.log || { cat $@.log; exit 1; }
 	@touch $@
 
 docs: all ## make the API pages in build/docs; fails if an exported function has no doc comment

@@ -79,7 +79,7 @@ enum cg_controller cg_limit_controller(enum cg_limit l);
 
 /* Sets the directories that a group of that name with those limits takes; makes
  * nothing. cg_release is due also after a failure. */
-int cg_plan(struct cgroup *cg, const char *name, const char *parent, unsigned int limits, struct fault *f);
+int cg_plan(struct cgroup *cg, const char *name, const char *parent, unsigned int set, struct fault *f);
 
 /* Makes the directories; after a failure none is left. EEXIST if one is there. */
 int cg_make(struct cgroup *cg, const struct cg_limits *limits, struct fault *f);
