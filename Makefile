@@ -261,9 +261,9 @@ bench: all ## compare with bare C floors and with peers (installs them)
 	tests/bench/run $(BUILD)
 
 lint: ## clang-format, clang-tidy, luacheck (what they need: vendor/install lint)
-	clang-format --dry-run -Werror $(C_FILES)
+	@clang-format --dry-run -Werror $(C_FILES)
 	@$(MAKE) --no-print-directory $(LINTED)
-	luacheck -q lua recipes tests tools
+	luacheck -q lua $(wildcard recipes) tests tools
 
 # clang-tidy takes a second for a file: its result stands until the file or a header changes.
 $(BUILD)/%.tidy: %.c $(HEADERS) .clang-tidy $(GENERATED)

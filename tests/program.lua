@@ -74,8 +74,8 @@ exit $status
 function M.signal(signals, arguments)
   local directory, remove = M.directory()
   local command = line { "sh", "-c", SIGNAL, "sh", signals, directory, M.path, table.unpack(arguments) }
-  local _, trouble, status = M.shell(command)
-  local out, err = read(directory .. "/out"), read(directory .. "/err") .. trouble
+  local _, _, status = M.shell(command)
+  local out, err = read(directory .. "/out"), read(directory .. "/err")
   remove()
   return out, err, status
 end

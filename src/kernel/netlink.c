@@ -480,15 +480,15 @@ int net_query(struct net_socket *s, struct fault *f)
 
 /* ---- attributes ---- */
 
-void net_scan(const void *data, int left, const struct nlattr **out, int highest)
+void net_scan(const void *data, int size, const struct nlattr **attributes, int highest)
 {
 	const struct nlattr *a = data;
 
 	for (int i = 0; i <= highest; i++)
-		out[i] = NULL;
-	for (; nla_ok(a, left); a = nla_next(a, &left))
+		attributes[i] = NULL;
+	for (; nla_ok(a, size); a = nla_next(a, &size))
 		if (nla_type(a) <= highest)
-			out[nla_type(a)] = a;
+			attributes[nla_type(a)] = a;
 }
 
 void net_attributes(const struct nlmsghdr *m, size_t size, const struct nlattr **attributes, int highest)

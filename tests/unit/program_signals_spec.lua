@@ -91,7 +91,8 @@ describe("a signal", function()
     ]]
     local out, err, status = program.signal("TERM INT", { "-e", code })
     assert.equal("ready\nundone\n", out)
-    assert.equal("luabox: undoing; interrupt once more to stop at once\n" .. program.path .. ": interrupted by SIGTERM\n", err)
+    local told = "luabox: undoing; interrupt once more to stop at once\n"
+    assert.equal(told .. program.path .. ": interrupted by SIGTERM\n", err)
     assert.equal(128 + 15, status)
   end)
 
@@ -118,8 +119,12 @@ describe("a signal", function()
   end)
 
   it("stays ignored if it was when the program started", function()
-    local code = "trap '' HUP; exec " .. program.path .. [[ -e 'os.execute("kill -HUP " .. io.open("/proc/self/stat"):read("n"))]] ..
-      [[ for _ = 1, 1e6 do end print "alive"']]
-    assert.equal("alive\n", (program.shell("sh -c " .. program.quote(code))))
+    local code = [[
+      os.execute("kill -HUP " .. io.open("/proc/self/stat"):read("n"))
+      for _ = 1, 1e6 do end
+      print "alive"
+    ]]
+    local command = "trap '' HUP; exec " .. program.path .. " -e " .. program.quote(code)
+    assert.equal("alive\n", (program.shell("sh -c " .. program.quote(command))))
   end)
 end)

@@ -37,7 +37,8 @@ describe("the command line", function()
       { "-l", "string", "-e", "print(string.len('abc'))" }, { "-lm=math", "-e", "print(m == math)" },
       { "-l", "no.such_module_" }, { "no-such-file.lua" }, { "--", "-no-such-file" },
       { "-e", "error('boom')" }, { "-e", "error('boom', 0)" }, { "-e", "local x = nil; x()" },
-      { "-e", "error()" }, { "-e", "x =" }, { "-e", "os.exit(3)" }, { "-e", "os.exit(false)" }, { "-e", "os.exit(true)" },
+      { "-e", "error()" }, { "-e", "x =" }, { "-e", "os.exit(3)" }, { "-e", "os.exit(false)" },
+      { "-e", "os.exit(true)" },
       { "-e", "arg = nil", file }, { "-i" },
     } do
       -- Stock Lua's prompt has its own version line; that of luabox is tested below.
@@ -92,7 +93,8 @@ describe("an uncaught error", function()
   end
 
   it("has a traceback if it is a string", function()
-    assert.matches("luabox: %(command line%):1: boom\nstack traceback:\n\t%[C%]: in function 'error'\n", fail "error 'boom'")
+    assert.matches("luabox: %(command line%):1: boom\nstack traceback:\n\t%[C%]: in function 'error'\n",
+      fail "error 'boom'")
   end)
 
   it("has a traceback if it is an object", function()
@@ -103,14 +105,17 @@ describe("an uncaught error", function()
   end)
 
   it("is a sentence and the traceback of its origin if it is a luabox.error", function()
-    local err = fail("local function origin() luabox.error.raise { op = 'mount', subject = '/x', message = 'no' } end\n" ..
-      "local ok, e = pcall(origin)\nerror(e)")
+    local err = fail [[local function origin() luabox.error.raise { op = 'mount', subject = '/x', message = 'no' } end
+      local ok, e = pcall(origin)
+      error(e)
+    ]]
     assert.matches("luabox: mount /x: no\nstack traceback:\n\t%(command line%):1: in function", err)
     assert.not_matches("%[C%]: in function 'error'", err)
   end)
 
   it("closes the variables that wait to be closed", function()
-    local out, _, status = run { "-e", "local x <close> = setmetatable({}, { __close = function() print 'closed' end }) error 'x'" }
+    local closing = "local x <close> = setmetatable({}, { __close = function() print 'closed' end }) "
+    local out, _, status = run { "-e", closing .. "error 'x'" }
     assert.same({ "closed\n", 1 }, { out, status })
   end)
 end)
@@ -142,8 +147,11 @@ end)
 
 describe("the library in the program", function()
   it("is the global luabox, and the module", function()
-    assert.equal("true\ttrue\n", (run { "-e", "print(luabox == require 'luabox', luabox.error == require 'luabox.error')" }))
-    assert.equal("true\n", (run { "-e", "local before = luabox; local _ = luabox.sys; print(before == require 'luabox')" }))
+    for _, condition in ipairs { "luabox == require 'luabox'", "luabox.error == require 'luabox.error'" } do
+      assert.equal("true\n", (run { "-e", "print(" .. condition .. ")" }))
+    end
+    assert.equal("true\n",
+      (run { "-e", "local before = luabox; local _ = luabox.sys; print(before == require 'luabox')" }))
   end)
 
   it("is not loaded before it is touched", function()
@@ -167,7 +175,8 @@ describe("the library in the program", function()
     write("luabox/other.lua", "return 'other'")
     write("luabox/init.lua", "local luabox = select(3, ...) or {}; luabox.mine = true; return luabox")
     local environment = "LUABOX_LUA=" .. directory .. " " .. program.path
-    assert.equal("other\ttrue\n", (shell(environment .. " -e 'print(require [[luabox.other]], require [[luabox]].mine)'")))
+    assert.equal("other\ttrue\n",
+      (shell(environment .. " -e 'print(require [[luabox.other]], require [[luabox]].mine)'")))
     write("luabox/broken.lua", "x =")
     local _, err = shell(environment .. " -l luabox.broken")
     assert.matches("broken.lua:1: unexpected symbol near <eof>", err)
@@ -180,9 +189,9 @@ describe("the library in the program", function()
     local code = "print(require 'luabox.options' ~= nil, luabox.sys.options ~= nil)"
     assert.equal("true\ttrue\n",
       (shell("cd " .. directory .. " && env -i ./luabox -e " .. program.quote(code))))
-    for library in shell("ldd " .. directory .. "/luabox"):gmatch("(%S+) =>") do
-      assert.matches("^libc%.so", (library:gsub("^libm%.so", "libc.so"):gsub("^libmnl%.so", "libc.so"):gsub("^libasan%.so",
-        "libc.so"):gsub("^libubsan%.so", "libc.so"):gsub("^libgcc_s%.so", "libc.so")))
+    local allowed = { libc = true, libm = true, libmnl = true, libasan = true, libubsan = true, libgcc_s = true }
+    for library in shell("ldd " .. directory .. "/luabox"):gmatch("(%S+)%.so%.%d+ =>") do
+      assert.is_true(allowed[library], library)
     end
   end)
 
@@ -218,7 +227,8 @@ describe("os.execute and io.popen", function()
       "local p = io.popen('cat; exit 2', 'w') p:write('x\\n') print(p:close())",
       "local p = io.popen('echo a; echo b') print(p:read('l', 'l', 'l')) print(p:close())",
       "print(pcall(io.popen, 'x', 'rw'))", "print(io.popen('no-such-command 2>/dev/null'):close())",
-      "print(tostring(io.popen('true')):match '^file %(0x')", "for l in io.popen('echo 1; echo 2'):lines() do print(l) end",
+      "print(tostring(io.popen('true')):match '^file %(0x')",
+      "for l in io.popen('echo 1; echo 2'):lines() do print(l) end",
       "local p <close> = io.popen('exec sleep 0; exit 1') print(io.type(p)) p:close() print(io.type(p), tostring(p))",
     } do
       same_as_lua { "-e", code }
@@ -227,25 +237,41 @@ describe("os.execute and io.popen", function()
 end)
 
 describe("coroutines and protected calls", function()
-  it("are as Lua's", function()
-    for _, code in ipairs {
-      "print(coroutine.resume(coroutine.create(function(...) print(...) print(coroutine.yield(1, 2)) return 3 end), 'a'))",
-      "local co = coroutine.wrap(function(a) local b = coroutine.yield(a) error('x' .. b) end) print(co(1)) print(pcall(co, 2))",
-      "print(type(select(2, pcall(coroutine.wrap(function() error({}) end)))))", "print(coroutine.resume(coroutine.running()))",
-      "local co = coroutine.create(print) coroutine.resume(co) print(coroutine.resume(co)) print(coroutine.close(co))",
-      "local co = coroutine.create(function() local x <close> = setmetatable({}, { __close = function() error('c') end })" ..
-        " coroutine.yield() end) coroutine.resume(co) print(coroutine.close(co)) print(coroutine.status(co))",
-      "print(pcall(coroutine.close, coroutine.running()))", "print(pcall(coroutine.resume, 1))", "print(pcall(coroutine.wrap, 1))",
-      "print(pcall(pcall))", "print(pcall(error))", "print(xpcall(error, function(m) return 'h' .. m end, 'x'))",
-      "print(pcall(xpcall, print))", "print(xpcall(print, print, 1, 2))", "print(select('#', pcall(function() end)))",
-      "print(coroutine.wrap(function() return pcall(function() return coroutine.yield(1), 2 end) end)())",
-      "local co = coroutine.wrap(function() return xpcall(function() coroutine.yield(1) error('e', 0) end, string.upper) end)" ..
-        " print(co()) print(co())",
-      "coroutine.wrap(function() coroutine.wrap(function() error('deep') end)() end)()",
-      "local function f() return f() end print(pcall(string.rep)) print(pcall(function() local t = setmetatable({}, " ..
-        "{ __index = function(t, k) return t[k] end }) return t.x end))",
-    } do
-      same_as_lua { "-e", code }
-    end
-  end)
+  local CODES = {
+    [[local co = coroutine.create(function(...) print(...) print(coroutine.yield(1, 2)) return 3 end)
+      print(coroutine.resume(co, 'a')) print(coroutine.resume(co, 'b'))]],
+    [[local co = coroutine.wrap(function(a) local b = coroutine.yield(a) error('x' .. b) end)
+      print(co(1)) print(pcall(co, 2))]],
+    [[print(type(select(2, pcall(coroutine.wrap(function() error({}) end)))))]],
+    [[print(coroutine.resume(coroutine.running()))]],
+    [[local co = coroutine.create(print)
+      coroutine.resume(co) print(coroutine.resume(co)) print(coroutine.close(co))]],
+    [[local co = coroutine.create(function()
+        local x <close> = setmetatable({}, { __close = function() error('c') end })
+        coroutine.yield()
+      end)
+      coroutine.resume(co) print(coroutine.close(co)) print(coroutine.status(co))]],
+    [[local co co = coroutine.create(function() print(pcall(coroutine.close, co)) end) coroutine.resume(co)]],
+    [[local main = coroutine.running() coroutine.wrap(function() print(pcall(coroutine.close, main)) end)()]],
+    [[print(pcall(coroutine.close, coroutine.running())) print(pcall(coroutine.resume, 1))]],
+    [[print(pcall(coroutine.wrap, 1))]],
+    [[print(pcall(pcall)) print(pcall(error)) print(pcall(error, 'a', 0)) print(pcall(error, nil))]],
+    [[local function f(level) error('at', level) end for level = 0, 3 do print(pcall(f, level)) end]],
+    [[print(xpcall(error, function(m) return 'h' .. m end, 'x'))]],
+    [[print(pcall(xpcall, print)) print(xpcall(print, print, 1))]],
+    [[print(select('#', pcall(function() end)))]],
+    [[print(coroutine.wrap(function() return pcall(function() return coroutine.yield(1), 2 end) end)())]],
+    [[local co = coroutine.wrap(function()
+        return xpcall(function() coroutine.yield(1) error('e', 0) end, string.upper)
+      end)
+      print(co()) print(co())]],
+    [[coroutine.wrap(function() coroutine.wrap(function() error('deep') end)() end)()]],
+    [[local function nest(n) if n == 0 then return 'end' end return coroutine.wrap(nest)(n - 1) end
+      print(pcall(nest, 100)) print((select(2, pcall(nest, 300)):match('C stack overflow')))]],
+    [[print(pcall(string.rep)) local t = setmetatable({}, { __index = function(t, k) return t[k] end })
+      print(pcall(function() return t.x end))]],
+  }
+  for i, code in ipairs(CODES) do
+    it("are as Lua's: " .. i, function() same_as_lua { "-e", code } end)
+  end
 end)
