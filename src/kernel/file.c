@@ -74,6 +74,15 @@ int file_chown(int root, const char *path, int nofollow, uid_t uid, gid_t gid, s
 	return fchownat(fd, "", uid, gid, AT_EMPTY_PATH) < 0 ? fault_set(f, errno, "chown", "%s", path) : 0;
 }
 
+/* The path was there: what may be missing is what leads to its descriptor. */
+static int proc_failed(int error, const char *op, const char *path, struct fault *f)
+{
+	fault_set(f, error, op, "%s", path);
+	if (error == ENOENT)
+		fault_hint(f, "/proc is not mounted here; mount it first");
+	return -error;
+}
+
 int file_chmod(int root, const char *path, mode_t mode, struct fault *f)
 {
 	cleanup_fd int fd = open_path(root, path, 0, f);
@@ -83,7 +92,7 @@ int file_chmod(int root, const char *path, mode_t mode, struct fault *f)
 		return fd;
 	/* fchmod(2) does not take an O_PATH descriptor, and opening it otherwise may act on a device. */
 	snprintf(self, sizeof self, "/proc/self/fd/%d", fd);
-	return chmod(self, mode) < 0 ? fault_set(f, errno, "chmod", "%s", path) : 0;
+	return chmod(self, mode) < 0 ? proc_failed(errno, "chmod", path, f) : 0;
 }
 
 /* ---- the last part of a path, which is made or removed ---- */
@@ -284,7 +293,7 @@ static int path_of(int fd, const char *path, char *real, size_t size, struct fau
 	snprintf(self, sizeof self, "/proc/self/fd/%d", fd);
 	n = readlink(self, real, size - 1);
 	if (n < 0)
-		return fault_set(f, errno, "readlink", "%s", path);
+		return proc_failed(errno, "readlink", path, f);
 	real[n] = '\0';
 	return 0;
 }
