@@ -161,7 +161,7 @@ pid_t proc_clone(uint64_t flags, int cgroup, int (*child)(void *), void *argumen
 	if (rc < 0) {
 		fault_set(f, (int)-rc, "clone", "%s", "");
 		if (f)
-			explain(f, flags);
+			explain(f, a.flags);
 		return (pid_t)rc;
 	}
 	return (pid_t)rc;

@@ -286,7 +286,10 @@ int proc_spawn(struct proc_spawn *s, struct proc_child *out, struct fault *f)
 			    .result = e.result_write,
 			    .streams = { e.theirs[0], e.theirs[1], e.theirs[2] },
 			    .waits = wants_maps(s) };
-	pid = clone_guarded(&c, &e.pidfd, f);
+	pid = steps_prepare(&s->steps, f);
+	if (pid == 0)
+		pid = clone_guarded(&c, &e.pidfd, f);
+	steps_release(&s->steps);
 	if (pid < 0)
 		return pid;
 	rc = lift_pidfd(&e.pidfd, f);

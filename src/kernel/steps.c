@@ -15,6 +15,44 @@
 #include "kernel/system.h"
 #include "kernel/util.h"
 
+/* The field of a step that holds a caller's tree, or null. */
+static int *tree_of(struct step *st)
+{
+	int *tree = NULL;
+
+	if (st->run == step_root)
+		tree = &st->root.fd;
+	else if (st->run == step_bind && !st->bind.source)
+		tree = &st->bind.tree;
+	return tree && *tree >= 0 ? tree : NULL;
+}
+
+int steps_prepare(struct steps *s, struct fault *f)
+{
+	for (s->copied = 0; s->copied < s->count; s->copied++) {
+		int *tree = tree_of(&s->list[s->copied]), copy;
+
+		if (!tree)
+			continue;
+		copy = mnt_copy_tree(*tree, f);
+		if (copy < 0)
+			return copy;
+		*tree = copy;
+	}
+	return 0;
+}
+
+void steps_release(struct steps *s)
+{
+	for (size_t i = 0; i < s->copied; i++) {
+		int *tree = tree_of(&s->list[i]);
+
+		if (tree)
+			util_close(*tree);
+	}
+	s->copied = 0;
+}
+
 int steps_run(struct steps *s, int *failed, struct fault *f)
 {
 	int rc;

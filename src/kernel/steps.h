@@ -19,8 +19,9 @@ enum step_create { STEP_CREATE_NOTHING, STEP_CREATE_DIRECTORY, STEP_CREATE_FILE 
 struct steps {
 	struct step *list;
 	size_t count;
-	int calls;    /* some step calls Lua, so the child is a fork */
-	int old_root; /* the child's: a descriptor between "root" and "detach_root", or -1 */
+	size_t copied; /* how far steps_prepare has come */
+	int calls;     /* some step calls Lua, so the child is a fork */
+	int old_root;  /* the child's: a descriptor between "root" and "detach_root", or -1 */
 	int (*call)(void *context, int function, struct fault *f);
 	void *context;
 };
@@ -41,7 +42,7 @@ struct step {
 			const char *path;
 			uint64_t flags;
 		} propagation;
-		struct mnt_root root;
+		struct mnt_root root; /* 'fd': a detached tree */
 		struct {
 			const char *type, *source, *target, *data;
 			uint64_t flags;
@@ -89,6 +90,12 @@ struct step {
 #define STEP_CAP_INHERITABLE 4U
 #define STEP_CAP_BOUNDING 8U
 #define STEP_CAP_AMBIENT 16U
+
+/* Before the clone: takes copies of the detached trees that steps attach, so that the handles
+ * serve again; the kernel makes them only in the mount namespace where a tree was made. What it
+ * took is closed by steps_release, also after a failure. */
+int steps_prepare(struct steps *s, struct fault *f);
+void steps_release(struct steps *s);
 
 /* Runs the list; returns 0, or -errno with the step that failed, counted from 1, in 'failed'.
  * An old root that no step detaches is detached at the end. */

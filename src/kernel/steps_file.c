@@ -138,14 +138,11 @@ int step_mount(struct step *st, struct steps *s, struct fault *f)
 	return rc < 0 ? rc : mnt_mount(&m, f);
 }
 
-/* The tree to attach: opened before the root was changed, or now; of a handle a copy,
- * for it may be wanted again. */
+/* The tree to attach: there already, or opened now. */
 static int bind_tree(struct step *st, struct fault *f)
 {
 	int rc;
 
-	if (st->bind.tree >= 0 && !st->bind.source)
-		return mnt_copy_tree(st->bind.tree, f);
 	if (st->bind.tree >= 0)
 		return st->bind.tree;
 	rc = open_source(st, f);
