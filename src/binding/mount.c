@@ -5,6 +5,10 @@ Mounts: make, bind, move and take away; detached ones as handles; the table of w
 Flags are comma lists. Of a file system or a bind mount: `ro`, `nosuid`, `nodev`, `noexec`, `noatime`,
 `nodiratime`, `strictatime`, `nosymfollow`. All of this acts in the caller's mount namespace: unshare `mnt`
 first.
+
+Two types of handles, which have `close()`, `fileno()` and `<close>`: `luabox.fscontext`, a file system that
+is being configured, and `luabox.mount`, a mount that is open where it is, or detached: then nobody else sees
+it, and unless it is attached before, it ends with its handle.
 @module luabox.sys.mount
 */
 #include "binding/mount.h"

@@ -97,13 +97,8 @@ static int mount_open_tree(lua_State *L)
 }
 
 /***
-A file system that is being configured. It has `close()`, `fileno()` and `<close>`.
-@type luabox.fscontext
-*/
-
-/***
 Sets an option; what the file system says about a wrong one is the error's message.
-@function set
+@function luabox.fscontext:set
 @string key
 @tparam[opt] string|integer|handle value none for an option that takes no value; a handle for one that takes a
 descriptor
@@ -129,7 +124,7 @@ static int fscontext_set(lua_State *L)
 
 /***
 Makes the file system as configured.
-@function create
+@function luabox.fscontext:create
 @raise luabox.error
 @see fsconfig(2)
 @usage local tmpfs <close> = luabox.sys.mount.fsopen("tmpfs")
@@ -146,7 +141,7 @@ static int fscontext_create(lua_State *L)
 /***
 Mounts the file system that was made, detached: nobody sees it until it is attached, and it ends with its
 handle before that.
-@function mount
+@function luabox.fscontext:mount
 @string[opt] flags those of the module
 @treturn luabox.mount
 @raise luabox.error
@@ -166,14 +161,8 @@ static int fscontext_mount(lua_State *L)
 }
 
 /***
-A mount: detached, and then ended with its handle unless it is attached before; or opened where it is. It has
-`close()`, `fileno()` and `<close>`.
-@type luabox.mount
-*/
-
-/***
 Attaches a detached mount. One that is attached, in this mount namespace, is moved.
-@function attach
+@function luabox.mount:attach
 @string path
 @raise luabox.error: ENOENT; EINVAL for a mount of another mount namespace, or a directory on what is none
 @see move_mount(2)
@@ -213,7 +202,7 @@ static const struct box_opt attr_options[] = {
 
 /***
 Changes a mount. Linux 5.12.
-@function setattr
+@function luabox.mount:setattr
 @tparam table options
 @string[opt] options.set flags of the module to set
 @string[opt] options.clear flags to clear; clearing one that says when access times are written sets the
