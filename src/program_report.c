@@ -7,16 +7,43 @@
 
 #include "program.h"
 
-/* Pushes the traceback that an error object carries (where it was raised first), or the present one. */
+/* A luabox.error that crossed a fork has "in the child" among its contexts. */
+static int is_of_child(lua_State *L)
+{
+	int found = 0;
+
+	lua_pushliteral(L, "context");
+	if (lua_rawget(L, 1) == LUA_TTABLE)
+		for (lua_Unsigned i = lua_rawlen(L, -1); i > 0 && !found; i--) {
+			lua_rawgeti(L, -1, (lua_Integer)i);
+			lua_pushliteral(L, "in the child");
+			found = lua_rawequal(L, -1, -2);
+			lua_pop(L, 2);
+		}
+	lua_pop(L, 1);
+	return found;
+}
+
+/* Pushes the traceback that an error object carries (where it was raised first), or the present one;
+ * for an error of a child both: where it was raised, and where it arrived. */
 static void push_traceback(lua_State *L)
 {
+	int carried = 0;
+
 	if (lua_istable(L, 1)) {
 		lua_pushliteral(L, "traceback");
-		if (lua_rawget(L, 1) == LUA_TSTRING)
+		carried = lua_rawget(L, 1) == LUA_TSTRING;
+		if (carried && !is_of_child(L))
 			return;
-		lua_pop(L, 1);
+		if (!carried)
+			lua_pop(L, 1);
 	}
-	luaL_traceback(L, L, NULL, 1);
+	luaL_traceback(L, L, carried ? "and in the parent:" : NULL, 1);
+	if (carried) {
+		lua_pushliteral(L, "\n");
+		lua_insert(L, -2);
+		lua_concat(L, 3);
+	}
 }
 
 /* What a user reads of an error: a sentence, and where it happened. A signal's error stays

@@ -29,6 +29,14 @@ describe("a signal", function()
     ["a loop"] = "ready() while true do end",
     ["io.read"] = "ready() io.read() print 'went on'",
     ["a line of a command"] = "local p = io.popen('sleep 60') ready() p:read() print 'went on'",
+    ["a wait for a process"] = [[
+      local p <close> = luabox.sys.process.spawn { program = { "/bin/sleep", "60" } }
+      ready() p:wait() print "went on"
+    ]],
+    ["a wait with a timeout"] = [[
+      local p <close> = luabox.sys.process.spawn { program = { "/bin/sleep", "60" } }
+      ready() luabox.sys.process.wait_any({ p }, 60) print "went on"
+    ]],
     ["the end of a command"] = "local p <close> = io.popen('sleep 60') ready() p:close() print 'went on'",
   }
   for name, code in pairs(blocking) do
@@ -127,4 +135,26 @@ describe("a signal", function()
     local command = "trap '' HUP; exec " .. program.path .. " -e " .. program.quote(code)
     assert.equal("alive\n", (program.shell("sh -c " .. program.quote(command))))
   end)
+end)
+
+describe("SIGINT under lua5.4", function()
+  local WAIT = [[
+    local luabox = require "luabox"
+    local p <close> = luabox.sys.process.spawn { program = { "/bin/sleep", "60" } }
+    print "ready" io.stdout:flush()
+    p:wait()
+    print "went on"
+  ]]
+
+  for name, code in pairs { ["the main thread"] = WAIT, ["a coroutine"] = "coroutine.wrap(function()" .. WAIT .. " end)()" } do
+    it("ends a wait in " .. name, function()
+      local path = program.path
+      program.path = "lua5.4"
+      local out, err, status = program.signal("INT", { "-e", code })
+      program.path = path
+      assert.equal("ready\n", out)
+      assert.matches("interrupted!", err)
+      assert.equal(1, status)
+    end)
+  end
 end)

@@ -113,6 +113,15 @@ describe("an uncaught error", function()
     assert.not_matches("%[C%]: in function 'error'", err)
   end)
 
+  it("shows where a child raised it, and where it arrived", function()
+    local err = fail [[local function origin() luabox.error.raise { op = 'mount', subject = '/x', message = 'no' } end
+      local p <close> = luabox.sys.process.spawn { body = function() origin() end }
+      p:result()
+    ]]
+    assert.matches("luabox: in the child: mount /x: no\nstack traceback:\n.-:1: in upvalue 'origin'", err)
+    assert.matches("\nand in the parent:\nstack traceback:\n.-:3: in main chunk", err)
+  end)
+
   it("closes the variables that wait to be closed", function()
     local closing = "local x <close> = setmetatable({}, { __close = function() print 'closed' end }) "
     local out, _, status = run { "-e", closing .. "error 'x'" }
