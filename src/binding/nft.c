@@ -123,7 +123,8 @@ static int32_t read_priority(lua_State *L, const struct nft_apply *a, int64_t fa
 	if (type == LUA_TNIL)
 		box_option_error(L, a->arg, a->where, "priority", "is missing: a chain with a hook has one");
 	if (type == LUA_TSTRING)
-		exact = parse_priority(lua_tostring(L, -1), family == NFPROTO_BRIDGE, &priority) == 0;
+		exact = parse_priority(nft_text(L, a->arg, a->where, "priority"), family == NFPROTO_BRIDGE,
+				       &priority) == 0;
 	else if (number != priority)
 		exact = 0;
 	if (!exact)
@@ -325,11 +326,12 @@ void nft_find_set(lua_State *L, struct nft_apply *a, uint8_t family, const char 
 {
 	struct nft_set_info *info;
 	struct fault f;
+	int is_map;
 
 	push_set_key(L, family, table, name);
 	if (lua_rawget(L, a->sets) == LUA_TTABLE) {
 		lua_rawgeti(L, -1, 2);
-		int is_map = !strcmp(lua_tostring(L, -1), "map");
+		is_map = !strcmp(lua_tostring(L, -1), "map");
 		lua_pop(L, 1);
 		read_set(L, a, lua_gettop(L), is_map, set);
 		return;

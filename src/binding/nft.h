@@ -43,10 +43,12 @@ extern const char *const nft_selector_names[];
 void nft_read_value(lua_State *L, int arg, const char *where, const char *name, enum nft_field field,
 		    struct nft_value *v);
 
-/* Reads "accept", "drop", "return", "jump CHAIN" or "goto CHAIN"; the chain's name
- * points into 'text'. */
-void nft_read_verdict(lua_State *L, int arg, const char *where, const char *name, const char *text,
-		      struct nft_verdict *v);
+/* The string at the top of the stack; an argument error if it contains a zero byte. */
+const char *nft_text(lua_State *L, int arg, const char *where, const char *name);
+
+/* Reads the string at the top (which stays) as "accept", "drop", "return", "jump CHAIN" or "goto CHAIN"; the
+ * chain's name points into it. */
+void nft_read_verdict(lua_State *L, int arg, const char *where, const char *name, struct nft_verdict *v);
 void nft_push_verdict(lua_State *L, const struct nft_verdict *v);
 
 /* Pushes the comma list that the string or list of strings at the top (which stays) says. */

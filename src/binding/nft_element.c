@@ -145,7 +145,7 @@ static void read_verdict(struct entry *x)
 {
 	if (lua_type(x->L, -1) != LUA_TSTRING)
 		entry_error(x, "a verdict is a string");
-	nft_read_verdict(x->L, x->a->arg, x->a->where, "elements", lua_tostring(x->L, -1), &x->e.verdict);
+	nft_read_verdict(x->L, x->a->arg, x->a->where, "elements", &x->e.verdict);
 }
 
 /* Reads the value at the top, which the element still holds, into its slot. */

@@ -138,7 +138,7 @@ static enum nft_field field_of(const struct reading *x, enum nft_selector select
 	if (lua_type(x->L, -1) != LUA_TSTRING)
 		fail(x, name, "address, prefix, range or a list of them expected, got %s",
 		     luaL_typename(x->L, -1));
-	text = lua_tostring(x->L, -1);
+	text = nft_text(x->L, x->a->arg, x->a->where, name);
 	return strchr(text, ':') ? NFT_FIELD_IPV6 : NFT_FIELD_IPV4;
 }
 
@@ -176,10 +176,11 @@ static int read_set_name(const struct reading *x, enum nft_selector selector, in
 	const char *text;
 
 	push_value(x, index, m->negate, 0);
-	if (lua_type(x->L, -1) != LUA_TSTRING || *(text = lua_tostring(x->L, -1)) != '@') {
+	if (lua_type(x->L, -1) != LUA_TSTRING || *lua_tostring(x->L, -1) != '@') {
 		lua_pop(x->L, 1);
 		return 0;
 	}
+	text = nft_text(x->L, x->a->arg, x->a->where, nft_selector_names[selector]);
 	if (!text[1] || strlen(text + 1) > NFT_NAME_MAX)
 		fail(x, nft_selector_names[selector], "a set's name is 1 to %d bytes long", NFT_NAME_MAX);
 	m->set = text + 1; /* the string stays on the stack */
@@ -201,7 +202,7 @@ static void read_bits(const struct reading *x, enum nft_selector selector, int i
 	push_value(x, index, m->negate, 0);
 	if (lua_type(x->L, -1) != LUA_TSTRING)
 		fail(x, name, "string expected, got %s", luaL_typename(x->L, -1));
-	text = lua_tostring(x->L, -1);
+	text = nft_text(x->L, x->a->arg, x->a->where, name);
 	if (!*text || (names[selector] == nft_address_types && strchr(text, ',')))
 		fail(x, name, "one word expected, got '%.80s'", text);
 	m->bits = (uint32_t)box_flags(x->L, x->a->arg, x->a->where, name, text, names[selector]);
@@ -478,7 +479,7 @@ static void read_verdict(const struct reading *x)
 		return;
 	x->r->verdict = 1;
 	if (type == LUA_TSTRING) {
-		nft_read_verdict(x->L, x->a->arg, x->a->where, "verdict", lua_tostring(x->L, -1), &x->r->to);
+		nft_read_verdict(x->L, x->a->arg, x->a->where, "verdict", &x->r->to);
 		return;
 	}
 	if (type != LUA_TTABLE)

@@ -102,6 +102,16 @@ void nft_push_name(lua_State *L, uint64_t bits, const struct box_name *names)
 
 /* ---- values ---- */
 
+const char *nft_text(lua_State *L, int arg, const char *where, const char *name)
+{
+	size_t length;
+	const char *text = lua_tolstring(L, -1, &length);
+
+	if (strlen(text) != length)
+		box_option_error(L, arg, where, name, "contains a zero byte");
+	return text;
+}
+
 static const char *const field_words[NFT_FIELD_COUNT] = {
 	[NFT_FIELD_IPV4] = "an IPv4 address, prefix or range",
 	[NFT_FIELD_IPV6] = "an IPv6 address, prefix or range",
@@ -117,22 +127,21 @@ void nft_read_value(lua_State *L, int arg, const char *where, const char *name, 
 {
 	int type = lua_type(L, -1), rc = -EINVAL;
 	const char *text = NULL;
-	size_t length = 0;
 
 	if (type == LUA_TNUMBER && lua_isinteger(L, -1)) {
 		rc = nft_value_number(field, lua_tointeger(L, -1), v);
 	} else if (type == LUA_TSTRING) {
-		text = lua_tolstring(L, -1, &length);
-		rc = strlen(text) == length ? nft_value_parse(field, text, v) : -EINVAL;
+		text = nft_text(L, arg, where, name);
+		rc = nft_value_parse(field, text, v);
 	}
 	if (rc == 0)
 		return;
 	if (type != LUA_TSTRING && type != LUA_TNUMBER)
 		box_option_error(L, arg, where, name, "%s expected, got %s", field_words[field],
 				 luaL_typename(L, -1));
-	if (field == NFT_FIELD_IFNAME && text && length >= IFNAMSIZ)
+	if (field == NFT_FIELD_IFNAME && text && strlen(text) >= IFNAMSIZ)
 		box_option_error(L, arg, where, name, "'%.80s' is %zu bytes long; at most %d are allowed",
-				 text, length, IFNAMSIZ - 1);
+				 text, strlen(text), IFNAMSIZ - 1);
 	box_option_error(L, arg, where, name, "'%.80s' is not %s", luaL_tolstring(L, -1, NULL),
 			 field_words[field]);
 }
@@ -166,9 +175,10 @@ static int read_jump(const char *text, struct nft_verdict *v)
 	return *v->chain && strlen(v->chain) <= NFT_NAME_MAX;
 }
 
-void nft_read_verdict(lua_State *L, int arg, const char *where, const char *name, const char *text,
-		      struct nft_verdict *v)
+void nft_read_verdict(lua_State *L, int arg, const char *where, const char *name, struct nft_verdict *v)
 {
+	const char *text = nft_text(L, arg, where, name);
+
 	v->chain = NULL;
 	if (read_jump(text, v))
 		return;
@@ -201,7 +211,7 @@ const char *nft_push_words(lua_State *L, int arg, const char *where, const char 
 
 	if (lua_type(L, list) == LUA_TSTRING) {
 		lua_pushvalue(L, list);
-		return lua_tostring(L, -1);
+		return nft_text(L, arg, where, name);
 	}
 	if (lua_type(L, list) != LUA_TTABLE)
 		box_option_error(L, arg, where, name, "string or list of strings expected, got %s",
@@ -217,5 +227,5 @@ const char *nft_push_words(lua_State *L, int arg, const char *where, const char 
 		luaL_addvalue(&b);
 	}
 	luaL_pushresult(&b);
-	return lua_tostring(L, -1);
+	return nft_text(L, arg, where, name);
 }
