@@ -136,9 +136,7 @@ end
 
 local function missing(from, set, sign, lines)
   for line in pairs(set) do
-    -- Control groups are the host's: those of another run come and go.
-    local foreign = sign == "- " and line:find("^cgroup ")
-    if not from[line] and not foreign then lines[#lines + 1] = sign .. line end
+    if not from[line] then lines[#lines + 1] = sign .. line end
   end
 end
 

@@ -535,7 +535,7 @@ describe("an interrupt", function()
   it("ends every wait", function()
     for _, wait in ipairs {
       "p:wait()", "process.wait_any { p }", "p:stdout():read()", "process.communicate(p)",
-      "process.spawn { body = function() os.execute 'sleep 60' end }:result()",
+      "process.spawn { body = function() process.spawn { program = { 'sleep', '60' } }:wait() end }:result()",
     } do
       assert.truthy(interrupted(wait):find "^false\tinterrupted[^\n]*\nclosed\n$", wait)
     end
