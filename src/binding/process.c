@@ -1,6 +1,37 @@
 /***
 Processes: a child with any set of namespaces, that runs a program or a Lua function.
 Through a pidfd, so that no other process is ever signalled or waited for by mistake.
+
+The `steps` of a child are run in their order, with all its rights, before `cwd`, `groups`, `gid`, `uid` and
+the program of `spawn` itself. All are checked before there is a child; one that fails ends the child and is
+raised with its number and name in the context. After "root" all paths are those of the new root, but for the
+`source` of "bind".
+
+- `{ "setns", fd =, types = "net" }`, `{ "unshare", namespaces = "net" }`: setns(2), unshare(2)
+- `{ "cgroup", fds = { … } }`: moves the child into cgroups, by their `tasks` or `cgroup.procs` files, open
+for writing
+- `{ "propagation", path = "/", flags = "private,rec" }`: as `mount.propagation`
+- `{ "root", path = | tree =, readonly = false, nosuid = false, overlay = false, upper =, work =, size = }`: a
+new root: a directory, a detached mount or, by default, busybox; with `overlay` a writable layer over it, in
+`upper` and `work` or thrown away at the end, of at most `size` bytes
+- `{ "detach_root" }`: the old root is gone from here on; at the latest it is after the last step
+- `{ "mount", type =, source =, target =, flags = "", data =, create = "dir"|"file" }`: as `mount.mount`;
+`create` makes the target
+- `{ "bind", source =, target =, flags = "rec,ro", create =, inside = false, optional = false }`: as
+`mount.bind`. The source is a path of the host or a detached mount, with `inside` a path of the new root;
+`optional`: nothing is done without source or target
+- `{ "mask", path = }`, `{ "readonly", path = }`: hides a path, makes it read-only
+- `{ "mkdir", path =, mode =, parents = false }`, `{ "symlink", path =, target = }`, `{ "unlink", path = }`,
+`{ "mknod", path =, type = "c"|"b"|"p", major =, minor =, mode = }`,
+`{ "write", path =, data =, mode =, append = false, parents = false }`,
+`{ "chmod", path =, mode = }`, `{ "chown", path =, uid =, gid = }`
+- `{ "hostname", name = }`, `{ "domainname", name = }`, `{ "sysctl", name =, value = }`
+- `{ "rlimit", name = "NOFILE", soft =, hard = soft }`, `{ "umask", mask = }`, `{ "oom_score_adj", value = }`
+- `{ "no_new_privs" }`, `{ "seccomp", filter = }`,
+`{ "capabilities", bounding =, permitted =, effective =, inheritable =, ambient =, keep = false }`: sets that
+are not given stay
+- `{ "user", uid =, gid =, groups = {} }`, `{ "setsid" }`, `{ "session_keyring" }`, `{ "chdir", path = }`
+- `{ "call", ["function"] = f }`: a Lua function, in a fork
 @module luabox.sys.process
 */
 #include "binding/process.h"
@@ -140,7 +171,7 @@ then its root
 nothing, without one), passes TERM, INT, HUP, QUIT, USR1, USR2 and WINCH on to it, reaps orphans and ends with
 it
 @tparam[opt] {table,...} o.steps what the child does, in this order, before `cwd`, `groups`, `gid`, `uid` and
-the program; see the section on steps
+the program; see above
 @treturn luabox.process that kills its process when it is closed or collected
 @raise luabox.error, of the parent's part or, with the context "in the child", of the child's
 @see clone(2)

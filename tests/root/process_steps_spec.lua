@@ -80,7 +80,8 @@ describe("steps on mounts #root", function()
       { "bind", source = "/etc/passwd", target = "/tmp/p", create = "file", flags = "ro" },
       { "bind", source = "/nowhere", target = "/tmp/n", optional = true },
       { "bind", source = "/etc", target = "/tmp/no/such", optional = true },
-    }, "head -c4 /tmp/p; echo; cmp /tmp/etc/passwd /tmp/p && echo same; touch /tmp/etc/x 2>/dev/null || echo read-only"))
+    }, "head -c4 /tmp/p; echo; cmp /tmp/etc/passwd /tmp/p && echo same; "
+      .. "touch /tmp/etc/x 2>/dev/null || echo read-only"))
     local tree <close> = mount.open_tree("/etc", "clone,rec")
     for _ = 1, 2 do -- the handle is not used up
       assert.equal("same\n", after({ TMP, { "bind", source = tree, target = "/tmp/etc", create = "dir" } },
@@ -101,7 +102,8 @@ describe("steps on mounts #root", function()
       { "bind", source = "/tmp/marker", target = "/marker", create = "file" },
       { "bind", source = "/marker", target = "/again", create = "file", inside = true },
       { "detach_root" },
-    }, "cat /marker /again; echo; ls -d /work /.. /../work 2>/dev/null; cut -d' ' -f2 /proc/mounts | sort; echo x >/etc/x && cat /etc/x")
+    }, "cat /marker /again; echo; ls -d /work /.. /../work 2>/dev/null; "
+      .. "cut -d' ' -f2 /proc/mounts | sort; echo x >/etc/x && cat /etc/x")
     assert.equal("hosthost\n/..\n/\n/again\n/marker\n/proc\nx\n", text)
   end)
 
@@ -166,8 +168,12 @@ describe("steps on files #root", function()
     local map = { { inside = 0, outside = 0 } }
     assert.truthy(refused(process.spawn, {
       program = { "true" }, namespaces = "user,mnt", uid_map = map, gid_map = map,
-      steps = { { "mount", type = "tmpfs", target = "/tmp" }, { "mknod", path = "/tmp/n", type = "c", major = 1, minor = 3 } },
-    }):find("needs CAP_MKNOD over the file system, which a user namespace never has: bind the host's node instead", 1, true))
+      steps = {
+        { "mount", type = "tmpfs", target = "/tmp" },
+        { "mknod", path = "/tmp/n", type = "c", major = 1, minor = 3 },
+      },
+    }):find("needs CAP_MKNOD over the file system, which a user namespace never has: "
+      .. "bind the host's node instead", 1, true))
   end)
 end)
 

@@ -119,7 +119,8 @@ end)
 describe("values from a child", function()
   it("are the same", function()
     for _, value in ipairs {
-      true, false, 0, -1, math.maxinteger, math.mininteger, 0.0, 1.5, -0.0, math.huge, "", "a\0b\255", ("x"):rep(1 << 20),
+      true, false, 0, -1, math.maxinteger, math.mininteger, 0.0, 1.5, -0.0, math.huge,
+      "", "a\0b\255", ("x"):rep(1 << 20),
       {}, { 1, 2, 3 }, { a = { b = { c = "d" } }, [1.5] = true, [false] = 1 },
     } do
       assert.same(value, (returned(function() return value end)))
@@ -219,6 +220,7 @@ describe("a child's body", function()
     assert.same({ "child's" }, returned(function()
       do
         local own <close> = setmetatable({}, { __close = function() closed[#closed + 1] = "child's" end })
+        assert(own)
       end
       return closed
     end))
@@ -488,8 +490,10 @@ describe("process.exec", function()
   it("replaces the process", function()
     local p <close> = process.spawn {
       body = function()
-        process.exec { program = { "sh", "-c", "echo $A; pwd; umask; ls /proc/self/fd" }, env = { A = "1", PATH = "/bin" },
-          cwd = "/usr", umask = 0 }
+        process.exec {
+          program = { "sh", "-c", "echo $A; pwd; umask; ls /proc/self/fd" },
+          env = { A = "1", PATH = "/bin" }, cwd = "/usr", umask = 0,
+        }
       end,
       stdout = "pipe",
     }
