@@ -55,7 +55,9 @@ def ask(kind, address, port):
             s.connect((address, int(port)))
             if kind == "udp":
                 s.send(b"?")
-            return s.recv(100).decode()
+                return s.recv(100).decode()
+            # to the end: the server is to be the first to close, and to keep the port for a while
+            return b"".join(iter(lambda: s.recv(100), b"")).decode()
         except TimeoutError:
             return "no answer"
         except OSError as e:

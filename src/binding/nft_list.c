@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /***
-@module luabox.sys.nft
+@submodule luabox.sys.nft
 */
 #include "binding/nft.h"
 

@@ -253,7 +253,7 @@ table ip6 t { # progname PROGRAM
     local file = assert(io.open(path, "w"))
     file:write(code)
     file:close()
-    local owner = io.popen(("sh -c 'echo $$; exec %s %s' </dev/zero"):format(os.getenv "LUABOX_INTERPRETER", path))
+    local owner = io.popen(("exec sh -c 'echo $$; exec %s %s' </dev/zero"):format(os.getenv "LUABOX_INTERPRETER", path))
     local pid = owner:read "n"
     assert.equal("", owner:read "l")
     assert.equal("made", owner:read "l")

@@ -14,7 +14,7 @@ end
 
 -- A process that serves a place such as "tcp:8080"; gives its pid.
 local function serve(place)
-  local pipe = io.popen(("sh -c 'echo $$; exec python3 tests/peer.py serve %s'"):format(place))
+  local pipe = io.popen(("exec sh -c 'echo $$; exec python3 tests/peer.py serve %s'"):format(place))
   local pid = pipe:read "n"
   assert(pipe:read "l" == "" and pipe:read "l" == "ready")
   finally(function()
