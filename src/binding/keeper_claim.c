@@ -4,6 +4,7 @@
 #include "binding/keeper.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -77,8 +78,8 @@ static int keeper_claim_sysctl(lua_State *L)
 		return box_raise(L, &f);
 	if (c->h.fd < 0)
 		return 0;
-	strcpy(c->name, name);
-	strcpy(c->value, value);
+	snprintf(c->name, sizeof c->name, "%s", name);
+	snprintf(c->value, sizeof c->value, "%s", value);
 	return 1;
 }
 

@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -54,24 +55,24 @@ static int is_journal(const char *name)
 	return length > suffix && length < KEEP_NAME && !strcmp(name + length - suffix, KEEP_SUFFIX);
 }
 
-/* Opens the state directory; false if there is none. */
-static int open_state(lua_State *L, DIR **d)
+/* Opens the state directory; null if there is none. */
+static DIR *open_state(lua_State *L)
 {
 	struct fault f;
-	int fd = keep_dir(0, &f);
+	int fd = keep_dir(0, &f), error;
+	DIR *d;
 
 	if (fd == -ENOENT)
-		return 0;
+		return NULL;
 	if (fd < 0)
 		box_raise(L, &f);
-	*d = fdopendir(fd);
-	if (!*d) {
-		int error = errno;
-
-		util_close(fd);
-		box_fail(L, error, "open", "state directory");
-	}
-	return 1;
+	d = fdopendir(fd);
+	if (d)
+		return d;
+	error = errno;
+	util_close(fd);
+	box_fail(L, error, "open", "state directory");
+	return NULL;
 }
 
 int keeper_push_names(lua_State *L, int (*wanted)(const char *name))
@@ -80,7 +81,8 @@ int keeper_push_names(lua_State *L, int (*wanted)(const char *name))
 	DIR **d = box_memory_new(L, DIR_TYPE, sizeof(DIR *), dir_gc);
 
 	lua_newtable(L);
-	if (!open_state(L, d))
+	*d = open_state(L);
+	if (!*d)
 		return 1;
 	while ((e = readdir(*d))) {
 		if (!wanted(e->d_name))
@@ -150,7 +152,7 @@ static int keeper_open_journal(lua_State *L)
 	luaL_argcheck(L, is_journal(name) && !strchr(name, '/'), 1, "not the name of a journal");
 	j = box_handle_new(L, JOURNAL_TYPE, sizeof *j);
 	j->dir = -1;
-	strcpy(j->name, name);
+	snprintf(j->name, sizeof j->name, "%s", name);
 	j->dir = keep_dir(0, &f);
 	if (j->dir >= 0)
 		j->h.fd = keep_journal_open(j->dir, name, &f);

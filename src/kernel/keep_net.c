@@ -110,7 +110,7 @@ static size_t add_name(char *buf, size_t at, size_t message, const char *name)
 	struct nlmsghdr *h = (void *)(buf + message);
 
 	memcpy(buf + at, &a, sizeof a);
-	strcpy(buf + at + sizeof a, name);
+	memcpy(buf + at + sizeof a, name, strlen(name) + 1);
 	h->nlmsg_len += NLA_ALIGN(a.nla_len);
 	return at + NLA_ALIGN(a.nla_len);
 }

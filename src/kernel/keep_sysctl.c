@@ -157,7 +157,7 @@ static int read_head(int fd, char value[VALUE], off_t *notes)
 		return 0;
 	if (!next_line(fd, &at, line) || strncmp(line, "set ", 4) || strlen(line) >= VALUE)
 		return 0;
-	strcpy(value, line + 4);
+	snprintf(value, VALUE, "%.*s", VALUE - 1, line + 4);
 	*notes = at;
 	while (next_line(fd, &at, last))
 		;
