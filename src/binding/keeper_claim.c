@@ -24,7 +24,7 @@ struct box_claim {
 static int claim_release(lua_State *L)
 {
 	struct box_claim *c = lua_touserdata(L, 1);
-	int abandoned = c->h.fd >= 0 && !c->is_set && c->h.owner == getpid();
+	int abandoned = c->h.fd >= 0 && !c->is_set && c->h.owner == box_owner();
 
 	if (abandoned) {
 		keep_unlock_dir(c->dir);

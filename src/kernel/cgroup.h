@@ -121,6 +121,7 @@ int cg_remove(struct cgroup *cg, int timeout, struct fault *f);
 
 /* 1 or 2 for a directory of that version of cgroupfs, else 0. */
 int cg_version(int dir);
+int cg_version_at(const char *path);
 
 /* Calls 'visit' for each process in the directory and below, until it returns non-zero. */
 int cg_each_process(int dir, int (*visit)(pid_t pid, void *data), void *data);

@@ -228,10 +228,12 @@ static void take_mount(struct cg_layout *l, const struct places *p, const struct
 		       const char *parent)
 {
 	if (!strcmp(m->type, "cgroup2")) {
-		if (!l->v2 && p->v2)
+		if (!l->v2 && p->v2 && cg_version_at(m->target) == 2)
 			l->v2 = visible(m->target, m->root, p->v2, parent);
 		return;
 	}
+	if (cg_version_at(m->target) != 1) /* hidden: something is mounted over it */
+		return;
 	for (int c = 0; c < CG_CONTROLLERS; c++)
 		if (!l->v1[c] && p->v1[c] && has_word(m->options, ',', v1_names[c]))
 			l->v1[c] = visible(m->target, m->root, p->v1[c], parent);

@@ -21,13 +21,23 @@
 #define DEEPEST 64 /* recursion ends; nobody nests cgroups that far */
 #define DIRECTORY (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 
+static int version_of(const struct statfs *s)
+{
+	return s->f_type == V2_MAGIC ? 2 : s->f_type == V1_MAGIC ? 1 : 0;
+}
+
 int cg_version(int dir)
 {
 	struct statfs s;
 
-	if (fstatfs(dir, &s) < 0)
-		return 0;
-	return s.f_type == V2_MAGIC ? 2 : s.f_type == V1_MAGIC ? 1 : 0;
+	return fstatfs(dir, &s) < 0 ? 0 : version_of(&s);
+}
+
+int cg_version_at(const char *path)
+{
+	struct statfs s;
+
+	return statfs(path, &s) < 0 ? 0 : version_of(&s);
 }
 
 /* ---- walking ---- */

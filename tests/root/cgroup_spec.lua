@@ -1,4 +1,5 @@
 local cgroup = require "luabox.sys.cgroup"
+local run = require("child").run
 
 local function contents(path)
   local file <close> = assert(io.open(path))
@@ -332,6 +333,41 @@ describe("luabox.sys.cgroup #root", function()
   test("says where a CPU is not there", function()
     local e = failure(cgroup.create, { name = unique(), ["cpuset.cpus"] = "4000" })
     assert.truthy(e.hint:find("a list of CPUs", 1, true))
+  end)
+
+  test("does without cgroup2, by the freezer", function()
+    local name = unique()
+    local output = run(([[
+      local cgroup = require "luabox.sys.cgroup"
+      local group = cgroup.create { name = "%s", ["pids.max"] = 100 }
+      assert(group:fd() == nil)
+      local moves = {}
+      for _, path in ipairs(group:paths()) do
+        assert(not path:find("unified", 1, true))
+        moves[#moves + 1] = "echo 0 >" .. path .. "/cgroup.procs"
+      end
+      local fork = "for i in $(seq 30); do (trap '' TERM; exec sleep 1000) & done"
+      os.execute("(" .. table.concat(moves, "; ") .. ";" .. fork .. ") >/dev/null 2>&1 </dev/null")
+      assert(#group:processes() == 30)
+      group:freeze()
+      local file = io.open(group:paths()[#group:paths()] .. "/freezer.state")
+      assert(file:read("l") == "FROZEN")
+      file:close()
+      group:kill()
+      group:remove()
+      print "done"]]):format(name), "unshare -m sh -c 'umount /sys/fs/cgroup/unified; exec \"$@\"' -")
+    assert.equal("done\n", output)
+    assert.equal("", words("find /sys/fs/cgroup -name luabox-" .. name))
+  end)
+
+  test("says that there are no cgroups at all", function()
+    local output = run([[print(pcall(require("luabox.sys.cgroup").create, { name = "none" }))]],
+      "unshare -m sh -c 'mount -t tmpfs none /sys; exec \"$@\"' -")
+    assert.truthy(output:find("create cgroup none: No such device (ENODEV); no cgroup file system is mounted", 1, true),
+      output)
+    output = run([[print(pcall(require("luabox.sys.cgroup").create, { name = "none", ["pids.max"] = 1 }))]],
+      "unshare -m sh -c 'mount -t tmpfs none /sys; exec \"$@\"' -")
+    assert.truthy(output:find("the controller 'pids' is neither in", 1, true), output)
   end)
 
   test("is of no use when it is closed", function()

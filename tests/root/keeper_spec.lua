@@ -1,4 +1,5 @@
 local sleep = require("system").sleep
+local child = require "child"
 local run_keeper = require "luabox.keeper"
 local sys = require "luabox.sys.keeper"
 
@@ -277,6 +278,33 @@ describe("the keeper #root", function()
     assert.truthy(run.rest:find("tell keeper process %d+: Broken pipe %(EPIPE%); the process that undoes"), run.rest)
     assert.is_true(nothing_left())
     assert.is_false(exists("/tmp/" .. name))
+  end)
+
+  it("says that it could not be started, and leaves nothing", function()
+    local group = require("luabox.sys.cgroup").create { name = unique(), ["pids.max"] = 1 }
+    local into = ("sh -c 'echo 0 >%s/cgroup.procs; exec \"$@\"' -"):format(group:paths()[1])
+    local output = child.run([[print(pcall(require("luabox.sys.keeper").start))]], into)
+    group:remove()
+    assert.truthy(output:find("start keeper of process %d+: Resource temporarily unavailable %(EAGAIN%); "), output)
+    assert.truthy(output:find("so nothing was made", 1, true))
+    assert.is_true(nothing_left())
+  end)
+
+  it("serves ordinary users in their own directory", function()
+    local dir = "/tmp/" .. unique()
+    os.execute(("mkdir -m 700 %s; chown 1000 %s"):format(dir, dir))
+    local as_user = "setpriv --reuid 1000 --regid 1000 --clear-groups env XDG_RUNTIME_DIR=" .. dir
+    local output = child.run(([[
+      local keeper = require("luabox.keeper").get()
+      keeper:file("%s/x")
+      io.open("%s/x", "w"):close()
+      os.execute("stat -c '%%u %%a' %s/luabox")]]):format(dir, dir, dir), as_user)
+    assert.equal("1000 700\n", output)
+    assert.equal("", sh("ls " .. dir))
+    os.remove(dir)
+    as_user = as_user:gsub("env .*", "env -u XDG_RUNTIME_DIR")
+    output = child.run([[print(pcall(require("luabox.sys.keeper").start))]], as_user)
+    assert.truthy(output:find("set XDG_RUNTIME_DIR to a directory of yours", 1, true), output)
   end)
 
   it("does not start where its journal cannot be", function()
