@@ -86,7 +86,7 @@ local name = "%s"
 local group, t = keeper:create_cgroup { name = name, ["pids.max"] = 50 }
 local paths = group:paths()
 for _, path in ipairs(paths) do
-  os.execute("(echo 0 >" .. path .. "/cgroup.procs; trap '' TERM; exec sleep 1000) >/dev/null 2>&1 </dev/null &")
+  os.execute("(echo 0 >" .. path .. "/cgroup.procs; trap '' TERM; sleep 1000 &) >/dev/null 2>&1 </dev/null")
 end
 keeper:sysctl { name = "net.ipv4.ip_forward", value = 1 }
 keeper:directory("/tmp/" .. name)
