@@ -276,7 +276,7 @@ static void open_editor(struct prompt *p)
 	el_set(p->editor, EL_PROMPT, prompt_text);
 	el_set(p->editor, EL_EDITOR, "emacs");
 	el_set(p->editor, EL_GETCFN, read_character);
-	el_set(p->editor, EL_ADDFN, "complete", "complete a name", complete);
+	el_wset(p->editor, EL_ADDFN, L"complete", L"complete a name", complete); /* el_set leaks copies */
 	el_set(p->editor, EL_BIND, "^I", "complete", NULL);
 	el_set(p->editor, EL_BIND, "^R", "em-inc-search-prev", NULL);
 	if (p->history)

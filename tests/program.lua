@@ -80,6 +80,11 @@ function M.signal(signals, arguments)
   return out, err, status
 end
 
+--- Whether the program was built with sanitizers, which bring libraries of their own.
+function M.is_sanitized()
+  return M.shell("ldd " .. M.path):find("libasan", 1, true) ~= nil
+end
+
 --- Runs the program on a terminal: pairs of what to wait for and what to type. Returns what `shell` does.
 function M.terminal(arguments, talk)
   return M.shell(line { "tests/terminal.py", line { M.path, table.unpack(arguments) }, table.unpack(talk) })

@@ -19,7 +19,7 @@ local function same_as_lua(arguments, input)
   program.path = "lua5.4"
   local lua_out, lua_err, lua_status = run(arguments, input)
   program.path = path
-  assert.equal(lua_out, (out:gsub(path, "lua5.4")))
+  assert.equal(lua_out, (out:gsub(path:gsub("%p", "%%%0"), "lua5.4")))
   assert.equal(lua_err, (err:gsub(path:gsub("%p", "%%%0"), "lua5.4")))
   assert.equal(lua_status, status)
 end
@@ -198,7 +198,8 @@ describe("the library in the program", function()
     local code = "print(require 'luabox.options' ~= nil, luabox.sys.options ~= nil)"
     assert.equal("true\ttrue\n",
       (shell("cd " .. directory .. " && env -i ./luabox -e " .. program.quote(code))))
-    local allowed = { libc = true, libm = true, libmnl = true, libasan = true, libubsan = true, libgcc_s = true }
+    if program.is_sanitized() then return end
+    local allowed = { libc = true, libm = true, libmnl = true }
     for library in shell("ldd " .. directory .. "/luabox"):gmatch("(%S+)%.so%.%d+ =>") do
       assert.is_true(allowed[library], library)
     end
