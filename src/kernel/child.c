@@ -104,19 +104,26 @@ static int restore_limits(struct fault *f)
 	return fault_set(f, errno, "setrlimit", "NOFILE");
 }
 
-/* Until the parent has written the id maps we are nobody. Then root of the new namespace; which
- * loses the death signal, and hides us from ourselves. */
-static int wait_for_maps(const struct child *c, struct fault *f)
+/* Until the parent has written the id maps we are nobody. */
+static void wait_for_maps(const struct child *c)
 {
 	char word;
+
+	if (c->waits && retry_eintr(recv(c->report, &word, 1, 0)) != 1)
+		_exit(127);
+}
+
+/* Root of the user namespace that we are new in: as nobody we could make no file. This loses the
+ * death signal, and hides us; from ourselves too, which is needless where nobody else is yet. */
+static int own_user_namespace(const struct child *c, struct fault *f)
+{
 	int rc;
 
-	if (!c->waits)
+	if (!c->waits && !child_joins(c->spawn, CLONE_NEWUSER))
 		return 0;
-	if (retry_eintr(recv(c->report, &word, 1, 0)) != 1)
-		_exit(127);
 	rc = proc_become_root(f);
-	prctl(PR_SET_DUMPABLE, 1);
+	if (c->waits)
+		prctl(PR_SET_DUMPABLE, 1);
 	follow_parent(c);
 	return rc;
 }
@@ -137,19 +144,20 @@ static int change_self(struct proc_spawn *s, int *step, struct fault *f)
 
 /* The order, and why:
  *  1. the parent's death, before anything can block
- *  2. the id maps, without which nothing can be made
- *  3. joins with the parent's privileges
+ *  2. the id maps, without which we are nobody
+ *  3. joins with the parent's privileges; then the user namespace's
  *  4. a session, and what change_self does
  *  5. the parent's death again: a change of ids has cleared it */
 static int prepare(struct child *c, int *step, struct fault *f)
 {
 	struct proc_spawn *s = c->spawn;
-	int rc;
+	int rc = 0;
 
 	follow_parent(c);
-	rc = wait_for_maps(c, f);
-	if (rc == 0 && !c->joined && s->join_count > 0)
+	wait_for_maps(c);
+	if (!c->joined && s->join_count > 0)
 		rc = child_join(s, f);
+	rc = rc < 0 ? rc : own_user_namespace(c, f);
 	if (rc == 0 && s->new_session && setsid() < 0)
 		rc = fault_set(f, errno, "setsid", "%s", "");
 	rc = rc < 0 ? rc : change_self(s, step, f);

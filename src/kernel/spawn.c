@@ -184,15 +184,21 @@ static pid_t clone_staged(struct child *c, uint64_t flags, int *pidfd, struct fa
 	return st.pid;
 }
 
+/* Only children enter a joined pid namespace, or one of time with offsets; a new user namespace would take
+ * the right to join others; and one that is joined shall own what is made. */
+static int needs_stage(const struct proc_spawn *s)
+{
+	return child_joins(s, CLONE_NEWPID) || (s->namespaces & CLONE_NEWTIME) ||
+	       (s->join_count > 0 && (s->namespaces & CLONE_NEWUSER)) ||
+	       (child_joins(s, CLONE_NEWUSER) && s->namespaces);
+}
+
 static pid_t clone_child(struct child *c, int *pidfd, struct fault *f)
 {
 	const struct proc_spawn *s = c->spawn;
 	uint64_t flags = (s->namespaces & ~(uint64_t)CLONE_NEWTIME) | (shares_memory(s) ? CLONE_VM : 0);
 
-	/* Only children enter a joined pid namespace; and a new user namespace would take
-	 * the right to join others. */
-	if (child_joins(s, CLONE_NEWPID) || (s->namespaces & CLONE_NEWTIME) ||
-	    (s->join_count > 0 && (s->namespaces & CLONE_NEWUSER)))
+	if (needs_stage(s))
 		return clone_staged(c, flags, pidfd, f);
 	return proc_clone(flags, s->cgroup, child_main, c, pidfd, f);
 }

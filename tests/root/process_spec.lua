@@ -132,6 +132,28 @@ describe("process.spawn in namespaces of others #root", function()
     assert.equal("7 8 8\n", shell("echo $(id -u) $(id -g) $(id -G)", { join = join, uid = 7, gid = 8 }))
   end)
 
+  it("is root of a user namespace that it joins, which owns what it makes", function()
+    local maker <close> = process.spawn { init = true, namespaces = "user,net", uid_map = MAP, gid_map = MAP }
+    local user <close> = namespace.open("user", maker:pid())
+    local net <close> = namespace.open("net", maker:pid())
+    for _, init in ipairs { false, true } do
+      local p <close> = process.spawn {
+        program = { "sh", "-c", "echo $(id -u) $(ls /sys/class/net) $(stat -c %u /tmp/x); cat /proc/1/uid_map" },
+        stdout = "pipe", init = init, namespaces = "mnt,pid,uts", join = { net, user },
+        steps = {
+          { "propagation", path = "/", flags = "private,rec" },
+          { "mount", type = "proc", source = "proc", target = "/proc" },
+          { "mount", type = "sysfs", source = "sysfs", target = "/sys" },
+          { "mount", type = "tmpfs", source = "tmpfs", target = "/tmp" },
+          { "write", path = "/tmp/x", data = "x" },
+          { "hostname", name = "box" },
+        },
+      }
+      assert.equal("0 lo 0\n         0     100000      65536\n", p:stdout():read())
+      assert.same({ code = 0 }, p:wait())
+    end
+  end)
+
   it("joins what was made by others while a new user namespace is made", function()
     local net <close> = namespace.create "net"
     local text = shell("readlink /proc/self/ns/net; cat /proc/self/uid_map",
@@ -363,6 +385,25 @@ describe("process.spawn without room #root", function()
     for failure in failures:gmatch "[^,]+" do assert.truthy(failure:find "EMFILE", failures) end
     assert.truthy(failures:find("EMFILE socketpair", 1, true), failures)
     assert.truthy(failures:find("EMFILE pipe", 1, true), failures)
+  end)
+
+  it("does without clone3 where a filter hides it", function()
+    local filter <close> = require("luabox.sys.seccomp").default()
+    local p <close> = process.spawn {
+      steps = { { "no_new_privs" }, { "seccomp", filter = filter } },
+      body = function()
+        local q <close> = process.spawn { program = { "sh", "-c", "exit 3" } }
+        local r <close> = process.spawn { body = function() return "x" end }
+        local s <close> = process.spawn { program = { "sh", "-c", "exit 4" }, init = true }
+        return q:wait().code, r:result(), s:wait().code
+      end,
+    }
+    assert.same({ 3, "x", 4 }, { p:result() })
+    local q <close> = process.spawn {
+      steps = { { "no_new_privs" }, { "seccomp", filter = filter } }, program = { "sh", "-c", "exit 5" },
+      init = true, namespaces = "pid",
+    }
+    assert.same({ code = 5 }, q:wait())
   end)
 
   it("gives programs the limit that it started with", function()
