@@ -64,7 +64,13 @@ end
 local count = 0
 for _, path in ipairs(arg) do
   local text = read(path)
-  if path:match("%.c$") then add_documented(c_names[module_of(text) or ""], text, "/%*%*%*", "%*/") end
+  if path:match("%.c$") then
+    add_documented(c_names[module_of(text) or ""], text, "/%*%*%*", "%*/")
+    if text:find("/***\n", 1, true) and not module_of(text) then
+      count = count + 1
+      io.stderr:write(path, ": has doc comments, but none with @module or @submodule\n")
+    end
+  end
 end
 for _, path in ipairs(arg) do
   local check = path:match("%.c$") and check_c or check_lua

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * luabox.sys.keeper: sysctls that several runs need at once.
  */
+/***
+@submodule luabox.sys.keeper
+*/
 #include "binding/keeper.h"
 
 #include <errno.h>

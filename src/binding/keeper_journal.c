@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * luabox.sys.keeper: the journals of runs.
  */
+/***
+@submodule luabox.sys.keeper
+*/
 #include "binding/keeper.h"
 
 #include <dirent.h>
