@@ -18,12 +18,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#define TARGET "/mnt" /* must not be in use */
 #define NAMESPACES (CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP)
 
 static void enter(const char *root)
 {
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
-	    mount(root, root, NULL, MS_BIND | MS_REC, NULL) || chdir(root) ||
+	    mount(root, TARGET, NULL, MS_BIND | MS_REC, NULL) || chdir(TARGET) ||
 	    syscall(SYS_pivot_root, ".", ".") || umount2(".", MNT_DETACH) ||
 	    mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL))
 		err(126, "%s", root);
