@@ -77,6 +77,7 @@ KERNEL = \
 	route \
 	rule \
 	seccomp \
+	seccomp_compile \
 	seccomp_default \
 	seccomp_profile \
 	signal \
@@ -190,8 +191,9 @@ $(BUILD)/embedded.h: tools/embed.lua Makefile $(LUA_FILES)
 
 $(BUILD)/program_modules.o: $(BUILD)/embedded.h
 
-# A filter takes a millisecond to compile, so the default one is compiled here.
-$(BUILD)/seccomp_default: tools/seccomp_default.c src/kernel/seccomp.c src/kernel/seccomp_profile.c src/kernel/fault.c
+# The default filter is compiled here and not at every start.
+$(BUILD)/seccomp_default: tools/seccomp_default.c src/kernel/seccomp.c src/kernel/seccomp_compile.c \
+		src/kernel/seccomp_profile.c src/kernel/fault.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CPPFLAGS) $(filter-out -MMD -MP,$(ALL_CFLAGS)) $(LDFLAGS) -o $@ $^ -lseccomp
 

@@ -314,8 +314,7 @@ else as `default`
 (the default), ne, lt, le, ge, gt or masked_eq, which takes a `mask` too. An int argument wants `mask =
 0xffffffff`: the kernel ignores its upper half, a plain comparison does not.
 @treturn luabox.seccomp
-@raise luabox.error: EACCES for a rule whose action is the default's, EINVAL for rules that contradict each
-other
+@raise luabox.error: EINVAL for rules that contradict each other, E2BIG for too many
 @see seccomp(2), seccomp_rule_add(3)
 @usage local filter <close> = luabox.sys.seccomp.build {
   default = "allow", deny = { "mount", "umount2" },

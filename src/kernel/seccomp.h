@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * System call filters: described as rules, compiled by libseccomp into BPF, kept as
- * BPF and loaded as often as wanted. seccomp(2), seccomp_init(3).
+ * System call filters: described as rules, compiled into BPF, kept as BPF and loaded as
+ * often as wanted. seccomp(2).
+ *
+ * libseccomp knows the calls' names and numbers. The compiler is our own (seccomp_compile.c): loading costs
+ * by the instruction, in the kernel's check, its JIT and its cache of allowed calls, and libseccomp's
+ * programs have one for each call, ours one for each range of them. libseccomp also takes milliseconds, and
+ * silently drops a rule with compares where the same call has one without.
  */
 #ifndef LUABOX_SECCOMP_H
 #define LUABOX_SECCOMP_H
@@ -13,6 +18,7 @@
 #include "kernel/fault.h"
 
 #define SEC_ARGS 6
+#define SEC_NEWEST 469   /* the last call that this knows of: file_setattr */
 #define SEC_NAME_SIZE 64 /* no call's name is longer, with its zero */
 
 /* One call with one action; a rule with compares applies where all of them hold, and
@@ -36,8 +42,8 @@ struct sec_filter {
  * never had (most profiles name some), -EINVAL for a name that is nobody's. */
 int sec_number(const char *name);
 
-/* Compiles into a binary tree by number. Returns a descriptor of a memfd that holds the
- * BPF, as `bwrap --seccomp` reads it too. */
+/* Compiles a filter. Returns a descriptor of a memfd that holds the BPF, as `bwrap --seccomp` reads it too.
+ */
 int sec_build(const struct sec_filter *s, struct fault *f);
 
 /* A descriptor as sec_build's of a program that was built before. */
