@@ -10,6 +10,7 @@ A handle is a netlink socket in one network namespace. All changes go through
 #include "binding/nft.h"
 
 #include <linux/netfilter.h>
+#include <linux/netfilter_arp.h>
 #include <linux/netfilter/nf_tables.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -137,6 +138,17 @@ static int32_t read_priority(lua_State *L, const struct nft_apply *a, int64_t fa
 	return priority;
 }
 
+/* ARP has two hooks, with numbers of their own. */
+static uint32_t hook_number(lua_State *L, const struct nft_apply *a, const struct chain_options *o)
+{
+	if (o->family != NFPROTO_ARP)
+		return (uint32_t)o->hook;
+	if (o->hook != NF_INET_LOCAL_IN && o->hook != NF_INET_LOCAL_OUT)
+		box_option_error(L, a->arg, a->where, "hook",
+				 "the family arp has the hooks input and output");
+	return o->hook == NF_INET_LOCAL_IN ? NF_ARP_IN : NF_ARP_OUT;
+}
+
 static void read_hook(lua_State *L, const struct nft_apply *a, const struct chain_options *o,
 		      struct nft_chain *c)
 {
@@ -151,7 +163,7 @@ static void read_hook(lua_State *L, const struct nft_apply *a, const struct chai
 		box_option_error(L, a->arg, a->where, o->type < 0 ? "type" : "hook",
 				 "is missing: type, hook and priority go together");
 	c->type = chain_types[o->type];
-	c->hook = (uint32_t)o->hook;
+	c->hook = hook_number(L, a, o);
 	c->priority = read_priority(L, a, o->family);
 }
 

@@ -27,6 +27,7 @@ extern const struct box_name nft_nat_flags[];
 extern const struct box_name nft_log_levels[];
 extern const struct box_name nft_set_flag_names[];
 extern const struct box_name nft_hooks[];
+extern const struct box_name nft_arp_hooks[];
 extern const struct box_name nft_policies[];
 extern const struct box_name nft_nfprotos[];
 

@@ -162,7 +162,7 @@ static void push_chain(lua_State *L, const struct nft_chain_info *c)
 	if (!c->chain.type)
 		return;
 	set_text(L, "type", c->type);
-	set_name(L, "hook", c->chain.hook, nft_hooks);
+	set_name(L, "hook", c->chain.hook, c->chain.family == NFPROTO_ARP ? nft_arp_hooks : nft_hooks);
 	lua_pushinteger(L, c->chain.priority);
 	lua_setfield(L, -2, "priority");
 	if (c->chain.policy >= 0)

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <linux/netfilter.h>
+#include <linux/netfilter_arp.h>
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nf_nat.h>
 #include <linux/netfilter/nf_tables.h>
@@ -58,6 +59,8 @@ const struct box_name nft_hooks[] = {
 	{ "forward", NF_INET_FORWARD },          { "output", NF_INET_LOCAL_OUT },
 	{ "postrouting", NF_INET_POST_ROUTING }, { NULL }
 };
+
+const struct box_name nft_arp_hooks[] = { { "input", NF_ARP_IN }, { "output", NF_ARP_OUT }, { NULL } };
 
 const struct box_name nft_policies[] = { { "accept", NF_ACCEPT }, { "drop", NF_DROP }, { NULL } };
 

@@ -89,16 +89,15 @@ static int decode_meta(struct reader *x, const struct nftnl_expr *e)
 	}
 }
 
-/* The protocol that a packet must be of by now decides what its bytes are. */
+/* The protocol that a packet must be of by now decides what its bytes are. Of an address
+ * nft loads only as many bytes as a prefix has. */
 static int load_network(struct cell *c, uint8_t nfproto, uint32_t offset, uint32_t length)
 {
-	static const uint32_t prefixes = 1; /* nft loads only the bytes that a prefix has */
-
 	if (nfproto == NFPROTO_IPV4 && offset == 9 && length == 1)
 		return load(c, NFT_SEL_PROTOCOL, NFT_FIELD_PROTO);
-	if (nfproto == NFPROTO_IPV4 && length >= prefixes && length <= 4 && (offset == 12 || offset == 16))
+	if (nfproto == NFPROTO_IPV4 && length <= 4 && (offset == 12 || offset == 16))
 		return load(c, offset == 12 ? NFT_SEL_SADDR : NFT_SEL_DADDR, NFT_FIELD_IPV4);
-	if (nfproto == NFPROTO_IPV6 && length >= prefixes && length <= 16 && (offset == 8 || offset == 24))
+	if (nfproto == NFPROTO_IPV6 && length <= 16 && (offset == 8 || offset == 24))
 		return load(c, offset == 8 ? NFT_SEL_SADDR : NFT_SEL_DADDR, NFT_FIELD_IPV6);
 	return 0;
 }
@@ -349,7 +348,6 @@ static int decode_lookup(struct reader *x, const struct nftnl_expr *e)
 	struct nft_match *m;
 
 	read_key(x, reg, &l);
-	memset(x->cells, 0, sizeof x->cells[0] * 4);
 	if (!nftnl_expr_is_set(e, NFTNL_EXPR_LOOKUP_DREG)) {
 		m = l.count == 1
 			    ? begin_match(x, c,
@@ -483,6 +481,9 @@ static int decode_expression(struct nftnl_expr *e, void *data)
 	for (size_t i = 0; i < sizeof decoders / sizeof *decoders; i++)
 		if (!strcmp(decoders[i].name, name) && decoders[i].decode(x, e))
 			return 0;
+	/* what the registers hold is not known any more */
+	memset(x->cells, 0, sizeof x->cells);
+	memset(&x->lookup, 0, sizeof x->lookup);
 	if (x->d->raws < NFT_RAW_MAX)
 		x->d->raw[x->d->raws++] = name;
 	return 0;

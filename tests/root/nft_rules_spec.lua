@@ -173,10 +173,11 @@ describe("a rule of luabox.sys.nft #root", function()
         tcp dport 80-90 ip saddr 10.1.0.0/16 counter accept
         ip protocol tcp limit rate 5/second drop
         udp dport vmap { 53 : accept, 67 : drop } comment "by nft"
+        meta nfproto ipv6 meta pkttype broadcast ip6 saddr ::1 drop
       }
     }']])
     local rules = s:rules { family = "inet", table = "other" }
-    assert.equal(3, #rules)
+    assert.equal(4, #rules)
     assert.equal("80-90", rules[1].dport)
     assert.equal("10.1.0.0/16", rules[1].saddr)
     assert.equal("accept", rules[1].verdict)
@@ -185,5 +186,7 @@ describe("a rule of luabox.sys.nft #root", function()
     assert.equal("tcp", rules[2].protocol)
     assert.equal("by nft", rules[3].comment)
     assert.equal("dport", rules[3].verdict.key)
+    assert.same({ "meta", "cmp" }, rules[4].raw)
+    assert.equal("::1", rules[4].saddr)
   end)
 end)

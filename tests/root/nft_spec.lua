@@ -144,6 +144,20 @@ table ip6 t { # progname PROGRAM
     assert.same({ "map", "verdict", 60.0 }, { sets[2].kind, sets[2].data, sets[2].timeout })
   end)
 
+  it("makes chains of ARP", function()
+    local s <close> = nft.socket()
+    s:apply {
+      { "add", "table", family = "arp", name = "t", owner = true },
+      { "add", "chain", family = "arp", table = "t", name = "i", type = "filter", hook = "input", priority = 0 },
+      { "add", "chain", family = "arp", table = "t", name = "o", type = "filter", hook = "output", priority = 0 },
+      { "add", "rule", family = "arp", table = "t", chain = "i", iifname = "eth0", verdict = "drop" },
+    }
+    assert.is_truthy(output("nft list chain arp t i"):find("hook input priority filter", 1, true))
+    assert.is_truthy(output("nft list chain arp t o"):find("hook output priority filter", 1, true))
+    assert.equal("input", s:chains({ table = "t" })[1].hook)
+    assert.equal("output", s:chains({ table = "t" })[2].hook)
+  end)
+
   it("makes a dormant table", function()
     local s <close> = nft.socket()
     s:apply { { "add", "table", family = "ip", name = "d", owner = true, dormant = true } }

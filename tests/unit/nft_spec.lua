@@ -102,6 +102,8 @@ describe("luabox.sys.nft", function()
       chain { table = "t", name = "c", hook = "input", priority = 0 })
     assert.equal("(option 'operations[1].priority': is missing: a chain with a hook has one)",
       chain { table = "t", name = "c", type = "nat", hook = "input" })
+    assert.equal("(option 'operations[1].hook': the family arp has the hooks input and output)",
+      chain { family = "arp", table = "t", name = "c", type = "filter", hook = "forward", priority = 0 })
     for _, wrong in ipairs { "first", "filter+", "filter+x", "filter 5", "filter+-5", 1.5, 1 << 40, true } do
       assert.equal(("(option 'operations[1].priority': '%s' is no priority; expected an integer or raw, mangle, "
         .. "dstnat, filter, security, srcnat, with an offset as in 'dstnat+10')"):format(tostring(wrong)),
