@@ -117,6 +117,7 @@ BINDING = \
 	nft \
 	nft_element \
 	nft_list \
+	nft_nat \
 	nft_rule \
 	nft_words \
 	options \
