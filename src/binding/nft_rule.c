@@ -6,7 +6,6 @@
 
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
-
 #include <string.h>
 
 #include "kernel/nft_hint.h"
