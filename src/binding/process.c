@@ -46,17 +46,21 @@ are not given stay
 #include "kernel/util.h"
 
 /* Kills and reaps what still runs, unless it was released or is not ours; the pipes end with it. */
-static int process_close(lua_State *L)
+static void end_process(struct process *p)
 {
-	struct process *p = lua_touserdata(L, 1);
-
 	if (p->fd.fd >= 0 && !p->ended && !p->released && p->fd.owner == box_owner())
 		proc_destroy(p->fd.fd);
+	p->ended = 1;
 	util_closep(&p->report);
 	util_closep(&p->result);
 	for (int i = 0; i < 3; i++)
 		if (p->streams[i])
 			util_closep(&p->streams[i]->fd);
+}
+
+static int process_close(lua_State *L)
+{
+	end_process(lua_touserdata(L, 1));
 	return 0;
 }
 
@@ -85,21 +89,31 @@ static int raise_report(lua_State *L, const struct proc_report *r, const char *w
 	return lua_error(L);
 }
 
-/* Waits for the child's report: Ctrl-C is heard, and then the handle kills it. */
-static void wait_started(lua_State *L, struct process *p)
+/* (options, handle): waits for the child's report. */
+static int await_start(lua_State *L)
 {
+	struct process *p = lua_touserdata(L, 2);
 	struct pollfd poll = { .fd = p->report, .events = POLLIN };
 	struct proc_report r = { 0 };
-	int rc;
 
 	box_poll(L, &poll, 1, -1);
-	rc = proc_started(p->report, &r);
+	if (proc_started(p->report, &r) < 0)
+		return raise_report(L, &r, "in the child");
 	util_closep(&p->report);
-	if (rc == 0)
+	return 0;
+}
+
+/* What did not start, or while we were interrupted, is gone before the error is raised. */
+static void wait_started(lua_State *L, struct process *p)
+{
+	lua_pushcfunction(L, await_start);
+	lua_pushvalue(L, 1);
+	lua_pushvalue(L, -3);
+	if (lua_pcall(L, 2, 0, 0) == LUA_OK)
 		return;
-	proc_reap(p->fd.fd, 1, &p->end);
-	p->ended = 1;
-	raise_report(L, &r, "in the child");
+	end_process(p);
+	util_closep(&p->fd.fd);
+	lua_error(L);
 }
 
 /* Pushes the handle, with all that it will own. */
@@ -136,6 +150,14 @@ static void start(lua_State *L, struct proc_spawn *s, struct process *p)
 	if (p->result >= 0)
 		fcntl(p->result, F_SETFL, O_NONBLOCK);
 	wait_started(L, p);
+}
+
+/* Pushes an option, or nil; its stack index. */
+static int push_option(lua_State *L, const char *name)
+{
+	lua_pushstring(L, name);
+	lua_rawget(L, 1);
+	return lua_gettop(L);
 }
 
 /***
@@ -187,10 +209,8 @@ static int process_spawn(lua_State *L)
 
 	lua_settop(L, 1);
 	body.functions = process_read_options(L, &s);
-	lua_getfield(L, 1, "body");
-	body.function = lua_gettop(L);
-	lua_getfield(L, 1, "args");
-	body.args = lua_gettop(L);
+	body.function = push_option(L, "body");
+	body.args = push_option(L, "args");
 	p = new_handle(L);
 	body.buffer = box_buffer_new(L);
 	lua_insert(L, -2);

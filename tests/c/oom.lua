@@ -167,6 +167,25 @@ return {
     end,
   },
   {
+    name = "a program after steps",
+    body = function()
+      local process = sys "process"
+      local net <close> = sys("namespace").create "net"
+      local p <close> = process.spawn {
+        program = { "cat" }, stdin = "pipe", stdout = "pipe", init = true, namespaces = "mnt,uts,pid", join = { net },
+        fds = { [5] = 0 }, groups = { 1 }, uid = 1,
+        steps = {
+          { "propagation", path = "/", flags = "private,rec" }, { "hostname", name = "box" },
+          { "mount", type = "tmpfs", target = "/mnt", data = { size = "64k" } },
+          { "bind", source = "/etc", target = "/mnt/etc", create = "dir" },
+          { "user", groups = { 1, 2 } }, { "call", ["function"] = function() end },
+        },
+      }
+      assert(process.communicate(p, { input = "hello" }) == "hello")
+      assert(p:wait().code == 0)
+    end,
+  },
+  {
     name = "a program that is not there",
     body = function()
       local ok, e = pcall(sys("process").spawn, { program = { "/nowhere" } })
