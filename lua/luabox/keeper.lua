@@ -166,6 +166,11 @@ keeper_methods.directory = path_teller("directory")
 -- @tparam luabox.process process anything with `pid()` that is a handle of a pidfd
 -- @treturn luabox.keeper_token
 -- @raise luabox.error: ESRCH if it is gone
+-- @usage
+-- local p <close> = luabox.sys.process.spawn { program = { "/bin/true" } }
+-- local token = luabox.keeper.get():process(p)
+-- p:wait()
+-- token:forget()
 function keeper_methods:process(process)
   local pid = process:pid()
   local start = sys.start_time(pid)
