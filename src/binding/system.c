@@ -13,6 +13,7 @@ Names, limits and parameters of the kernel and of this process.
 #include <time.h>
 #include <unistd.h>
 
+#include "kernel/netns_socket.h"
 #include "kernel/system.h"
 
 #define UNLIMITED "unlimited"
@@ -184,11 +185,24 @@ static int system_sysctl(lua_State *L)
 	return 1;
 }
 
+struct sysctl {
+	const char *name, *value;
+};
+
+static int set_sysctl(void *argument, struct fault *f)
+{
+	const struct sysctl *s = argument;
+
+	return sys_sysctl_set(s->name, s->value, f);
+}
+
 /***
 Set a parameter of the kernel.
 @function set_sysctl
 @string name as for `sysctl`
 @tparam string|integer value without a newline
+@tparam[opt] luabox.namespace|integer namespace a network namespace in which to set it, for `net.…`; the
+current one by default
 @raise luabox.error: ENOENT, EACCES, EPERM, EROFS; EINVAL for a value that the kernel does not take
 @see sysctl(8), proc(5)
 @usage luabox.sys.system.set_sysctl("net.ipv4.ip_forward", 1)
@@ -196,12 +210,13 @@ assert(luabox.sys.system.sysctl "net.ipv4.ip_forward" == "1")
 */
 static int system_set_sysctl(lua_State *L)
 {
-	const char *name = check_text(L, 1), *value = check_text(L, 2);
+	struct sysctl s = { check_text(L, 1), check_text(L, 2) };
+	int netns = lua_isnoneornil(L, 3) ? -1 : box_checkfd(L, 3);
 	struct fault f;
 
-	box_check_sysctl_name(L, 1, NULL, NULL, name);
-	box_check_sysctl_value(L, 2, NULL, NULL, value);
-	if (sys_sysctl_set(name, value, &f))
+	box_check_sysctl_name(L, 1, NULL, NULL, s.name);
+	box_check_sysctl_value(L, 2, NULL, NULL, s.value);
+	if (net_visit(netns, set_sysctl, &s, &f))
 		return box_raise(L, &f);
 	lua_pushboolean(L, 1);
 	return 1;

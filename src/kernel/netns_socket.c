@@ -8,13 +8,6 @@
 
 #include "kernel/util.h"
 
-static int make_socket(int domain, int type, int protocol, struct fault *f)
-{
-	int fd = socket(domain, type | SOCK_CLOEXEC, protocol);
-
-	return fd >= 0 ? fd : fault_set(f, errno, "socket", "domain %d, protocol %d", domain, protocol);
-}
-
 static int enter(int netns, struct fault *f)
 {
 	int error = setns(netns, CLONE_NEWNET) < 0 ? errno : 0;
@@ -37,20 +30,39 @@ static void come_back(int home)
 	abort();
 }
 
-int net_socket_in(int netns, int domain, int type, int protocol, struct fault *f)
+int net_visit(int netns, int (*work)(void *argument, struct fault *f), void *argument, struct fault *f)
 {
 	cleanup_fd int home = -1;
-	int fd, rc;
+	int rc;
 
 	if (netns < 0)
-		return make_socket(domain, type, protocol, f);
+		return work(argument, f);
 	home = retry_eintr(open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
 	if (home < 0)
 		return fault_set(f, errno, "open", "/proc/thread-self/ns/net");
 	rc = enter(netns, f);
 	if (rc < 0)
 		return rc;
-	fd = make_socket(domain, type, protocol, f);
+	rc = work(argument, f);
 	come_back(home);
-	return fd;
+	return rc;
+}
+
+struct socket_kind {
+	int domain, type, protocol;
+};
+
+static int make_socket(void *argument, struct fault *f)
+{
+	const struct socket_kind *k = argument;
+	int fd = socket(k->domain, k->type | SOCK_CLOEXEC, k->protocol);
+
+	return fd >= 0 ? fd : fault_set(f, errno, "socket", "domain %d, protocol %d", k->domain, k->protocol);
+}
+
+int net_socket_in(int netns, int domain, int type, int protocol, struct fault *f)
+{
+	struct socket_kind kind = { domain, type, protocol };
+
+	return net_visit(netns, make_socket, &kind, f);
 }
