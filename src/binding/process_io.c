@@ -12,6 +12,7 @@
 #include "kernel/util.h"
 
 struct talk {
+	int pidfd;
 	struct box_fd *streams[3];
 	const char *input;
 	size_t left;
@@ -51,10 +52,11 @@ static void drain(lua_State *L, struct talk *t, int i)
 		util_closep(&t->streams[i]->fd);
 }
 
-/* One round; 0 when all pipes are closed or there is a reason to stop. */
+/* One round; 0 when all pipes are closed or there is a reason to stop. What the process left
+ * running may hold its pipes for ever: after its end only what is in them already is read. */
 static int talk_once(lua_State *L, struct talk *t, int64_t deadline)
 {
-	struct pollfd polls[3];
+	struct pollfd polls[4] = { [3] = { t->pidfd, POLLIN, 0 } };
 	int open = 0;
 
 	for (int i = 0; i < 3; i++) {
@@ -63,10 +65,12 @@ static int talk_once(lua_State *L, struct talk *t, int64_t deadline)
 	}
 	if (!open)
 		return 0;
-	if (box_poll(L, polls, 3, deadline) == 0) {
+	if (box_poll(L, polls, 4, deadline) == 0) {
 		t->why = "timeout";
 		return 0;
 	}
+	if (polls[3].revents && !polls[1].revents && !polls[2].revents)
+		return 0;
 	if (polls[0].revents)
 		feed(L, t);
 	for (int i = 1; i < 3; i++)
@@ -103,6 +107,7 @@ static void read_input(lua_State *L, struct talk *t)
 
 static void open_talk(lua_State *L, struct talk *t, const struct process *p)
 {
+	t->pidfd = p->fd.fd;
 	for (int i = 0; i < 3; i++) {
 		t->streams[i] = p->streams[i];
 		lua_pushnil(L);
@@ -126,7 +131,7 @@ static void push_output(lua_State *L, const struct box_buffer *b)
 }
 
 /***
-Feeds a process its input and collects its output, until it has closed its pipes. Its
+Feeds a process its input and collects its output, until it has closed its pipes or ended. Its
 standard input is closed after the input. Ctrl-C interrupts it.
 @function communicate
 @tparam luabox.process process
