@@ -150,12 +150,22 @@ MODULES = \
 	luabox.address \
 	luabox.address_pool \
 	luabox.complete \
+	luabox.confinement \
+	luabox.container \
+	luabox.container_description \
+	luabox.drawing \
+	luabox.endpoint \
 	luabox.error \
+	luabox.gateway \
 	luabox.gc \
 	luabox.keeper \
+	luabox.limits \
+	luabox.names \
+	luabox.network \
 	luabox.option_kinds \
 	luabox.options \
 	luabox.port_map \
+	luabox.root \
 	luabox.scope \
 	luabox.show \
 	luabox.units

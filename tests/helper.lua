@@ -34,7 +34,14 @@ local function remaining(before)
   return lines
 end
 
+-- A run's keeper ends with the run, and here with each test.
+local function end_keeper()
+  local keeper = package.loaded["luabox.keeper"]
+  if keeper then keeper.close() end
+end
+
 local function require_nothing_left(before, what)
+  end_keeper()
   local lines = remaining(before)
   if #lines > 0 then error(what .. " left a difference:\n" .. table.concat(lines, "\n"), 0) end
 end

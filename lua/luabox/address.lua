@@ -302,4 +302,14 @@ function address_methods:mac()
   return (("%012x"):format(number):gsub("%x%x", "%0:", 5))
 end
 
+--- The link-local IPv6 address that belongs to a MAC address (RFC 4291, modified EUI-64).
+-- @tparam string mac
+-- @treturn luabox.address with the prefix 64
+-- @usage assert(tostring(luabox.address.link_local("02:42:0a:00:00:02")) == "fe80::42:aff:fe00:2/64")
+function M.link_local(mac)
+  local number = tonumber((mac:gsub(":", "")), 16)
+  local high, low = number >> 24, number & 0xffffff
+  return make(6, 0xfe80 << 48, (high ~ 0x020000) << 40 | 0xfffe << 24 | low, 64)
+end
+
 return M

@@ -45,4 +45,17 @@ function M.duration(value)
   return tonumber(number) * factor
 end
 
+local SUFFIXES = { "KiB", "MiB", "GiB", "TiB" }
+
+--- Bytes for people.
+-- @tparam integer bytes
+-- @treturn string
+-- @usage assert(luabox.units.format_size(64 << 20) == "64.0 MiB")
+function M.format_size(bytes)
+  if bytes < 1024 then return bytes .. " bytes" end
+  local i, value = 0, bytes
+  repeat i, value = i + 1, value / 1024 until value < 1024 or i == #SUFFIXES
+  return ("%.1f %s"):format(value, SUFFIXES[i])
+end
+
 return M

@@ -1,0 +1,399 @@
+--- A container: a process tree with namespaces, a root, limits and links of its own.
+-- `luabox.container{…}` describes and checks, and touches nothing; `start` acts. Whatever a container made is gone
+-- when it is deleted, closed or collected, and when luabox ends in any way.
+--
+-- The order of a start, and why it is this one:
+--
+--   1. the network namespace and its links: held by descriptors, they outlive the process, so that a container keeps
+--      its addresses when it is started again;
+--   2. the cgroup, told to the keeper before it is made: the child enters it by itself, which costs the kernel
+--      nothing, where a parent that moves it waits for a grace period;
+--   3. the process: cloned into its namespaces, it walks the steps of `luabox.root`, then gives up what it may, each
+--      step while the next ones still may (`luabox.confinement`);
+--   4. port maps, last: nobody is sent to a container that did not start.
+-- @module luabox.container
+
+local confinement = require "luabox.confinement"
+local description = require "luabox.container_description"
+local errors = require "luabox.error"
+local limits = require "luabox.limits"
+local names = require "luabox.names"
+local options = require "luabox.options"
+local root = require "luabox.root"
+local scope = require "luabox.scope"
+local sys = require("luabox").sys
+
+local container_methods = {}
+local container_mt = { __name = "luabox.container", __index = container_methods }
+
+local NAMESPACES = "mnt,pid,uts,ipc,cgroup"
+
+local function label(self)
+  return "container '" .. self.name .. "'"
+end
+
+-- ---- the namespaces that outlive its process ----
+
+-- ping for every user: the kernel's own sockets for it are open to these groups.
+local PING = { "net.ipv4.ping_group_range", "0 2147483647" }
+
+-- A user namespace and the network namespace that it owns (else the container may not mount sysfs). Their maker only
+-- has to be there until both are held.
+local function make_owned(self, undo)
+  local maker <close> = sys.process.spawn {
+    init = true, namespaces = "user,net", uid_map = self.uid_map, gid_map = self.gid_map,
+  }
+  self.user_namespace = undo:own(sys.namespace.open("user", maker:pid()))
+  return undo:own(sys.namespace.open("net", maker:pid()))
+end
+
+local function connect(self)
+  if self.namespace or self.network == "host" then return end
+  local undo <close> = scope.new()
+  local namespace = self.uid_map and make_owned(self, undo) or undo:own(sys.namespace.create "net")
+  sys.system.set_sysctl(PING[1], PING[2], namespace)
+  if #self.endpoints == 0 then
+    local socket <close> = sys.net.socket(namespace)
+    socket:link_set { name = "lo", up = true }
+  end
+  for i, endpoint in ipairs(self.endpoints) do endpoint:connect(namespace, i + 1) end
+  self.namespace, self.links_undo = namespace, undo:keep()
+end
+
+-- ---- the process ----
+
+local function process_options(self, steps)
+  table.insert(steps, 1, { "cgroup", fds = self.cgroup and self.cgroup:attach_fds() or {} })
+  return {
+    steps = steps, cgroup = self.cgroup and self.cgroup:fd(), env = self.env, cwd = self.cwd,
+    stdin = self.stdin, stdout = self.stdout, stderr = self.stderr, setsid = true,
+  }
+end
+
+local function first_process(self)
+  local mapped <close> = root.mapped_tree(self)
+  local steps = root.steps(self, mapped)
+  local last = confinement.steps(self)
+  table.move(last, 1, #last, #steps + 1, steps)
+  local o = process_options(self, steps)
+  o.program, o.init = self.command, self.init
+  o.namespaces = NAMESPACES
+  o.join = { self.namespace, self.user_namespace }
+  return sys.process.spawn(o)
+end
+
+-- What a further process enters; root and working directory come with the mount namespace.
+local function joined(self)
+  local types = NAMESPACES .. (self.network == "host" and "" or ",net") .. (self.uid_map and ",user" or "")
+  return { { pidfd = self.process, types = types } }
+end
+
+local function begin(self, undo)
+  connect(self)
+  self.cgroup = limits.apply(self.name, self.limits, undo)
+  local process = undo:own(first_process(self))
+  for _, endpoint in ipairs(self.endpoints) do
+    endpoint.on_change = function() names.refresh(process:pid(), self) end
+    undo:add(function() endpoint.on_change = nil end)
+  end
+  if #self.ports > 0 then undo:own(self.endpoints[1].network:publish(self.endpoints[1], self.ports)) end
+  return process
+end
+
+-- The end of the first process is the end of the run: its cgroup, port maps and descriptors go.
+local function ended(self, result)
+  result.reason, result.killed_by = limits.reason(self.cgroup, self.name)
+  self.result = result
+  local run = self.run_undo
+  self.run_undo, self.process, self.cgroup = nil, nil, nil
+  run:close()
+  return result
+end
+
+local function expect_running(self, verb)
+  local state = self:state()
+  if state == "running" then return end
+  errors.raise {
+    op = verb, subject = label(self), message = ("it is %s, not running"):format(state),
+    hint = state == "deleted" and "describe it anew" or "call start() first",
+  }
+end
+
+-- ---- lifecycle ----
+
+--- "created", "running", "stopped" or "deleted".
+-- @function container:state
+-- @treturn string
+function container_methods:state()
+  if self.process and not self.process:alive() then self:wait() end
+  return self.process and "running" or self.deleted and "deleted" or self.result and "stopped" or "created"
+end
+
+--- The number of its first process, as the host sees it.
+-- @function container:pid
+-- @treturn integer
+-- @raise luabox.error if it is not running
+function container_methods:pid()
+  expect_running(self, "ask the pid of")
+  return self.process:pid()
+end
+
+--- Starts it: links, limits, root, the command. A container that has stopped is started again, with the same links.
+-- @function container:start
+-- @treturn luabox.container itself
+-- @raise luabox.error; then every step is undone. It is running or deleted; the program is not there, or its loader;
+-- a host port is taken; whatever the kernel refuses
+function container_methods:start()
+  local state = self:state()
+  if state == "running" or state == "deleted" then
+    errors.raise { op = "start", subject = label(self), message = "it is " .. state }
+  end
+  local undo <close> = scope.new()
+  self.process = errors.within("start " .. label(self), begin, self, undo)
+  self.run_undo, self.result = undo:keep(), nil
+  return self
+end
+
+--- Waits until its command has ended.
+-- @function container:wait
+-- @tparam[opt] number timeout in seconds; without one as long as it takes
+-- @treturn ?table `code`, or `signal` ("KILL"); `reason`, where a limit killed ("killed by memory.max of web (64.0
+-- MiB)"); nil if the time is over
+-- @raise luabox.error if it was not started
+function container_methods:wait(timeout)
+  if self.result then return self.result end
+  if not self.process then expect_running(self, "wait for") end
+  local result = self.process:wait(timeout)
+  return result and ended(self, result)
+end
+
+--- Sends a signal to its command.
+-- @function container:kill
+-- @tparam[opt="KILL"] string signal; KILL ends all of its processes
+-- @raise luabox.error if it is not running
+function container_methods:kill(signal)
+  expect_running(self, "kill")
+  self.process:kill(signal or "KILL")
+end
+
+--- Stops it: SIGTERM, then SIGKILL to all of its processes if they are still there after a while.
+-- @function container:stop
+-- @tparam[opt] number timeout in seconds; `stop_timeout` of the description (10) by default
+-- @treturn ?table as `wait`; nil if it was never started
+-- @raise luabox.error
+function container_methods:stop(timeout)
+  if self:state() ~= "running" then return self.result end
+  self.process:kill "TERM"
+  local result = self:wait(timeout or self.stop_timeout)
+  if result then return result end
+  self.process:kill "KILL"
+  return self:wait()
+end
+
+--- Ends it and gives back all that it had, its place in its networks included. A second call does nothing.
+-- @function container:delete
+-- @raise luabox.error
+function container_methods:delete()
+  if self.deleted then return end
+  self.deleted = true
+  local undo <close> = scope.new()
+  for _, endpoint in ipairs(self.endpoints) do undo:add(function() endpoint:release() end) end
+  if self.links_undo then undo:own(self.links_undo) end
+  if self.run_undo then undo:own(self.run_undo) end
+  if self.process then self.process:kill "KILL" end
+  self.process, self.run_undo, self.links_undo, self.namespace = nil, nil, nil, nil
+end
+
+--- The same as `delete`.
+-- @function container:close
+container_methods.close = container_methods.delete
+
+-- ---- further processes ----
+
+local run_spec = {
+  input = { "string" },
+  timeout = { "duration", min = 0 },
+  env = description.environment,
+  cwd = description.directory,
+  user = description.user,
+}
+
+local function as_command(command, where)
+  if type(command) == "string" then
+    options.fail(where, nil, "list of program and arguments expected, got string; there is no shell in between")
+  end
+  return options.check({ command = description.command }, { command = command }, where).command
+end
+
+local function merged(base, more)
+  local result = {}
+  for name, value in pairs(base) do result[name] = value end
+  for name, value in pairs(more or {}) do result[name] = value end
+  return result
+end
+
+local function as_user(self, user)
+  return setmetatable(user and { uid = user.uid or 0, gid = user.gid or 0, groups = user.groups or {} } or {},
+    { __index = self })
+end
+
+local function run(self, command, o)
+  local p = process_options(self, confinement.steps(as_user(self, o.user)))
+  p.program, p.join = command, joined(self)
+  p.env, p.cwd = merged(self.env, o.env), o.cwd or self.cwd
+  p.stdin, p.stdout, p.stderr = o.input and "pipe" or "null", "pipe", "pipe"
+  local process <close> = sys.process.spawn(p)
+  local stdout, stderr, why = sys.process.communicate(process, { input = o.input, timeout = o.timeout })
+  if why then
+    errors.raise { op = "run", subject = table.concat(command, " "), code = "ETIMEDOUT",
+      message = ("not over after %g seconds; it was killed"):format(o.timeout) }
+  end
+  local result = process:wait()
+  result.stdout, result.stderr = stdout, stderr
+  if result.signal == "KILL" then result.reason, result.killed_by = limits.reason(self.cgroup, self.name) end
+  return result
+end
+
+--- Runs a program in the container and collects what it wrote.
+-- @function container:run
+-- @tparam {string,...} command
+-- @tparam[opt] table o
+-- @tparam[opt] string o.input what it reads from its standard input; nothing by default
+-- @tparam[opt] number o.timeout in seconds; as long as it takes by default
+-- @tparam[opt] table o.env added to the container's
+-- @tparam[opt] string o.cwd the container's by default
+-- @tparam[opt] table o.user { uid, gid, groups }, the container's by default
+-- @treturn table `code` or `signal`, `stdout`, `stderr`, and `reason` as `wait`; a code other than 0 is an outcome
+-- @raise luabox.error: ETIMEDOUT (it is killed then), ENOENT, the container is not running
+function container_methods:run(command, o)
+  command = as_command(command, "run")
+  o = options.check(run_spec, o or {}, "run", 2)
+  expect_running(self, "run in")
+  return errors.within("run in " .. label(self), run, self, command, o)
+end
+
+--- Runs a program as `run` does, and raises if it fails.
+-- @function container:check
+-- @tparam {string,...} command
+-- @tparam[opt] table o as `run`
+-- @treturn table as `run`
+-- @raise luabox.error that says how it ended and what it wrote last to its standard error
+function container_methods:check(command, o)
+  local result = self:run(command, o)
+  if result.code == 0 then return result end
+  errors.raise {
+    op = "run", subject = table.concat(command, " "),
+    message = result.reason or result.code and "exit status " .. result.code or "killed by SIG" .. result.signal,
+    hint = result.stderr:match("([^\n]+)%s*$"), context = { "in " .. label(self) },
+  }
+end
+
+--- Calls a Lua function inside the container's namespaces, in a process of its own; what it changes in Lua's
+-- variables is not seen here.
+-- @function container:call
+-- @tparam function f
+-- @param ... its arguments
+-- @return its results: nil, booleans, numbers, strings, tables of these
+-- @raise its error; luabox.error if the container is not running
+function container_methods:call(f, ...)
+  if type(f) ~= "function" then options.fail("call", nil, "function expected, got " .. type(f)) end
+  expect_running(self, "call in")
+  local process <close> = sys.process.spawn {
+    body = f, args = table.pack(...), join = joined(self), cgroup = self.cgroup and self.cgroup:fd(),
+    steps = { { "cgroup", fds = self.cgroup and self.cgroup:attach_fds() or {} } },
+  }
+  return process:result()
+end
+
+function container_mt:__tostring()
+  return ("%s (%s)"):format(label(self), self:state())
+end
+
+container_mt.__close = container_methods.delete
+-- When the state closes, handles may have been closed before: each of them undid its part.
+container_mt.__gc = function(self) pcall(self.delete, self) end
+
+-- ---- description ----
+
+local ENVIRONMENT = {
+  PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+  HOME = "/root",
+  container = "luabox",
+}
+
+local function take_places(self)
+  local undo <close> = scope.new()
+  local endpoints = {}
+  for i, link in ipairs(self.links) do
+    local endpoint = link.network:endpoint {
+      name = self.name, address = link.address, interface = link.interface, mac = link.mac,
+      default_route = link.default_route or false,
+    }
+    undo:add(function() endpoint:release() end)
+    endpoints[i] = endpoint
+  end
+  undo:forget()
+  return endpoints
+end
+
+local M = {}
+
+--- Describes a container; nothing is made before `start`.
+-- @function container
+-- @tparam table o
+-- @tparam string o.name a host name of at most 63 bytes
+-- @tparam[opt] {string,...} o.command program and arguments; without one the container just runs, for `run` and `call`
+-- @tparam[opt=true] boolean o.init a small process 1 that hands signals on and reaps orphans
+-- @tparam[opt] string o.rootfs a directory of the host; the embedded busybox root by default
+-- @tparam[opt="overlay"] string o.access to `rootfs`: "overlay" (what is written is thrown away), "ro" or "rw"
+-- @tparam[opt] integer|string o.size of the throw-away layer, in bytes or as "64M"; half of the memory by default
+-- @tparam[opt] {table,...} o.mounts each { target, source, type = "bind", flags, data }; `source` is a path of the host
+--   for "bind", which takes all that is mounted below it along
+-- @tparam[opt] {[string]=string} o.files path → text, written at the start with mode 0755
+-- @tparam[opt] string o.hostname `name` by default
+-- @tparam[opt] string o.domainname
+-- @tparam[opt] {[string]=string} o.env added to PATH, HOME and container=luabox
+-- @tparam[opt="/"] string o.cwd
+-- @tparam[opt] table o.user { uid, gid, groups }; root of the container by default
+-- @tparam[opt] {table,...} o.uid_map of a user namespace, each { inside, outside, count = 1 }; none by default
+-- @tparam[opt] {table,...} o.gid_map likewise
+-- @tparam[opt="none"] luabox.network|string o.network a network, "host" or "none"
+-- @tparam[opt] string|{string,...} o.address in `network`; handed out by default
+-- @tparam[opt] {table,...} o.networks several: each { network, interface, address, mac, default_route }
+-- @tparam[opt] {string,...} o.ports published on the host: "8080:80", "127.0.0.1:8080:80/udp", "8000-8010:80-90"
+-- @tparam[opt] {[string]=string} o.hosts more lines of /etc/hosts: name → address
+-- @tparam[opt] {string,...} o.dns name servers; those of the host that are not on its loopback by default
+-- @tparam[opt] integer|string o.memory `memory.max`, in bytes or as "64M"
+-- @tparam[opt] integer|string o.memory_swap `memory.swap.max`
+-- @tparam[opt] number o.cpus `cpu.max`: 0.2 is a fifth of one CPU
+-- @tparam[opt] integer o.cpu_weight `cpu.weight`, 1 to 10000
+-- @tparam[opt] string o.cpuset `cpuset.cpus`: "0-1,3"
+-- @tparam[opt] integer o.pids `pids.max`
+-- @tparam[opt] {[string]=string} o.io `io.max`: "8:0" → "rbps=1048576"
+-- @tparam[opt] {[string]=integer} o.rlimits "NOFILE" → limit, soft and hard
+-- @tparam[opt] {[string]=string|integer} o.sysctls of its namespaces
+-- @tparam[opt] string o.capabilities those that it keeps: "chown,net_raw"; by default `luabox.sys.capability.default()`
+--   and net_raw
+-- @tparam[opt=true] boolean|luabox.seccomp o.seccomp the system call filter; true is the default one
+-- @tparam[opt=true] boolean o.no_new_privs
+-- @tparam[opt="null"] string|handle|table o.stdin of the command: "null", "inherit", a descriptor, { path, mode }
+-- @tparam[opt="inherit"] string|handle|table o.stdout likewise
+-- @tparam[opt="inherit"] string|handle|table o.stderr likewise
+-- @tparam[opt=10] number|string o.stop_timeout of `stop`, in seconds
+-- @treturn luabox.container with `name` and its first `address`, as text
+-- @raise an argument error: a wrong option; a name or an address that is taken in its network
+-- @usage
+-- local box <close> = luabox.container { name = "box", memory = "64M" }
+-- box:start()
+-- assert(box:check({ "hostname" }).stdout == "box\n")
+function M.new(o)
+  local self = setmetatable(description.check(o), container_mt)
+  self.env = merged(ENVIRONMENT, self.env)
+  self.endpoints = {}
+  self.endpoints = take_places(self)
+  if #self.ports > 0 then self.endpoints[1].network.has_gateway = true end
+  self.address = self.endpoints[1] and self.endpoints[1].address
+  return self
+end
+
+return setmetatable(M, { __call = function(_, o) return M.new(o) end })

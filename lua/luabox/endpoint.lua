@@ -1,0 +1,129 @@
+--- A member's place in a network: its name, its addresses, and the link that connects a network namespace with them.
+-- @module luabox.endpoint
+
+local address = require "luabox.address"
+local options = require "luabox.options"
+local sys = require("luabox").sys
+
+local endpoint_methods = {}
+local endpoint_mt = { __name = "luabox.endpoint", __index = endpoint_methods }
+
+local LOOPBACK = 1 -- lo is the first link of every network namespace
+
+local ADDRESS = { "address", prefix = "none" }
+
+local spec = {
+  name = { "string", required = true, min = 1, max = 63 },
+  address = { "any", ADDRESS, { "list", min = 1, max = 2, of = ADDRESS } },
+  interface = { "string", min = 1, max = 15, pattern = "^[^/%s]+$", says = "has a '/' or a blank in it",
+    default = "eth0" },
+  mac = { "string", pattern = "^%x%x:%x%x:%x%x:%x%x:%x%x:%x%x$", says = "is not a MAC address: 02:00:00:00:00:01" },
+  default_route = { "boolean", default = true },
+}
+
+local M = {}
+
+local function fail(name, text, ...)
+  options.fail("endpoint", name, text:format(...))
+end
+
+-- The asked addresses by IP version.
+local function by_version(network, asked)
+  local result = {}
+  for _, a in ipairs(asked == nil and {} or asked[1] and asked or { asked }) do
+    if not network.pools[a.version] then
+      fail("address", "%s: network '%s' has no IPv%d", a, network.name, a.version)
+    end
+    if result[a.version] then fail("address", "two of IPv%d", a.version) end
+    result[a.version] = a
+  end
+  return result
+end
+
+-- One address of each version that the network has; none is kept if one cannot be had.
+local function take_addresses(network, name, asked)
+  local taken = {}
+  local wanted = by_version(network, asked)
+  for version = 4, 6, 2 do
+    local pool = network.pools[version]
+    if pool then
+      local a, problem
+      if wanted[version] then a, problem = pool:take(wanted[version], name) else a, problem = pool:next(name) end
+      if not a then
+        for _, other in ipairs(taken) do network.pools[other.version]:release(other) end
+        fail("address", "%s", problem)
+      end
+      taken[#taken + 1] = a
+    end
+  end
+  return taken
+end
+
+function M.new(network, o)
+  local d = options.check(spec, o, "endpoint")
+  if network.by_name[d.name] then fail("name", "'%s' is in network '%s' already", d.name, network.name) end
+  local self = setmetatable(d, endpoint_mt)
+  self.network = network
+  self.addresses = take_addresses(network, d.name, d.address)
+  self.address = tostring(self.addresses[1]:host())
+  self.mac = d.mac or self.addresses[1]:mac()
+  network:add_member(self)
+  return self
+end
+
+local function gateway_of(self, a)
+  return self.network.has_gateway and self.default_route and tostring(self.network.gateways[a.version]:host()) or nil
+end
+
+-- All that follows the link's birth, in one send: nothing of it has to wait for an answer.
+local function configure(self, namespace, index)
+  local socket <close> = sys.net.socket(namespace)
+  local batch = socket:batch()
+  batch:link_set { index = LOOPBACK, up = true }
+  -- Before it is up, when the kernel makes itself an address and tells all others.
+  if self.network.has_ipv6 then batch:link_set { index = index, addrgenmode = "none" } end
+  batch:link_set { index = index, up = true }
+  for _, a in ipairs(self.addresses) do
+    batch:address_add { link = index, address = tostring(a), nodad = a.version == 6 or nil }
+    -- Routers ask for neighbours from a link-local address, and are answered only by who has one.
+    if a.version == 6 then
+      batch:address_add { link = index, address = tostring(address.link_local(self.mac)), nodad = true }
+    end
+    local gateway = gateway_of(self, a)
+    if gateway then
+      batch:route_add { destination = a.version == 4 and "0.0.0.0/0" or "::/0", gateway = gateway, link = index }
+    end
+  end
+  batch:send()
+end
+
+--- Connects a network namespace: one message makes the pair of links, one end a port of the switch, the other born in
+-- the namespace; a second one gives addresses and routes. The link ends with the namespace.
+-- @function endpoint:connect
+-- @tparam luabox.namespace namespace
+-- @tparam[opt=2] integer index of the link in the namespace (lo is 1)
+-- @raise luabox.error
+-- @usage
+-- local lan <close> = luabox.network { name = "lan", subnet = "10.1.0.0/24" }
+-- local ns <close> = luabox.sys.namespace.create "net"
+-- lan:endpoint({ name = "a" }):connect(ns)
+function endpoint_methods:connect(namespace, index)
+  local network = self.network
+  network:start()
+  index = index or LOOPBACK + 1
+  local port = network:new_port(self.name)
+  network.socket:link_add {
+    kind = "veth", name = port.name, index = port.index, master = port.master, up = true, mtu = network.mtu,
+    peer = { name = self.interface, index = index, netns = namespace, address = self.mac, mtu = network.mtu },
+  }
+  configure(self, namespace, index)
+end
+
+--- Gives the place back: its addresses and its name.
+-- @function endpoint:release
+function endpoint_methods:release()
+  for _, a in ipairs(self.addresses) do self.network.pools[a.version]:release(a) end
+  self.network:remove_member(self)
+end
+
+return M

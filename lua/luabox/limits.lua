@@ -1,0 +1,40 @@
+--- A container's limits: its cgroup, and who was killed by which limit.
+-- @module luabox.limits
+
+local keeper = require "luabox.keeper"
+local sys = require("luabox").sys
+local units = require "luabox.units"
+
+local M = {}
+
+--- Makes the cgroup, told to the keeper before it is made.
+-- @tparam string name the container's
+-- @tparam {[string]=any} limits by cgroup v2's names; without any there is no cgroup
+-- @tparam luabox.scope undo gets the cgroup's removal
+-- @treturn ?luabox.cgroup
+-- @raise luabox.error
+function M.apply(name, limits, undo)
+  if next(limits) == nil then return nil end
+  local o = { name = ("%s-%d"):format(name, sys.process.id()) }
+  for limit, value in pairs(limits) do o[limit] = value end
+  local cgroup, token = keeper.get():create_cgroup(o)
+  undo:add(function()
+    cgroup:kill()
+    cgroup:remove()
+    token:forget()
+  end)
+  return cgroup
+end
+
+--- Why a process of the cgroup was killed.
+-- @tparam ?luabox.cgroup cgroup
+-- @tparam string name the container's
+-- @treturn ?string as in "killed by memory.max of web (64.0 MiB)"; nil if no limit killed
+-- @treturn[2] table the cgroup's `killed_by`
+function M.reason(cgroup, name)
+  local by = cgroup and cgroup:killed_by()
+  if not by or by.limit ~= "memory.max" then return nil end
+  return ("killed by %s of %s (%s)"):format(by.limit, name, units.format_size(by.value)), by
+end
+
+return M

@@ -1,0 +1,205 @@
+--- A network: a bridge in a network namespace of its own, the switch.
+-- The host's firewall never sees traffic between its members, its names collide with nobody's, and it is gone with its
+-- descriptor. Only a network with a gateway, NAT or published ports puts one veth into the host (`luabox.gateway`).
+-- `luabox.network{…}` describes; the switch is made when the first member is connected.
+-- @module luabox.network
+
+local address_pool = require "luabox.address_pool"
+local endpoint = require "luabox.endpoint"
+local errors = require "luabox.error"
+local options = require "luabox.options"
+local scope = require "luabox.scope"
+local sys = require("luabox").sys
+
+local network_methods = {}
+local network_mt = { __name = "luabox.network", __index = network_methods }
+
+-- In a namespace of its own every index but that of lo is free: given here, none has to be asked for.
+local BRIDGE = { name = "switch", index = 2 }
+
+local SUBNETS = { "any", { "subnet" }, { "list", min = 1, max = 2, of = { "subnet" } } }
+
+local spec = {
+  name = { "string", required = true, min = 1, max = 63, pattern = "^%w[%w_.-]*$",
+    says = "is not a name: letters, digits, '_', '.' and '-'" },
+  subnet = { SUBNETS[1], SUBNETS[2], SUBNETS[3], required = true },
+  gateway = { "any", { "boolean" }, { "address", prefix = "none" } },
+  nat = { "boolean", default = false },
+  mtu = { "integer", min = 68, max = 65535 },
+}
+
+local M = {}
+
+local function fail(name, text, ...)
+  options.fail("network", name, text:format(...))
+end
+
+-- One pool for each version of IP, with room for a gateway and at least one member.
+local function make_pools(subnets)
+  local pools = {}
+  for _, subnet in ipairs(subnets) do
+    if pools[subnet.version] then fail("subnet", "two of IPv%d; one of each version is allowed", subnet.version) end
+    if subnet:last() <= subnet:first() then fail("subnet", "%s is too small: it has no two addresses", subnet) end
+    pools[subnet.version] = address_pool.new(subnet)
+  end
+  return pools
+end
+
+-- The gateway has the last address, unless told otherwise, so that members can have the first ones.
+local function reserve_gateways(pools, asked)
+  local gateways = {}
+  if type(asked) == "table" and not pools[asked.version] then
+    fail("gateway", "%s is not in the subnet %s", asked, (pools[4] or pools[6]).subnet)
+  end
+  for version, pool in pairs(pools) do
+    local chosen = type(asked) == "table" and asked.version == version and asked or pool.subnet:last():host()
+    local taken, problem = pool:take(chosen, "the gateway")
+    if not taken then fail("gateway", "%s", problem) end
+    gateways[version] = taken
+  end
+  return gateways
+end
+
+--- Describes a network.
+-- @function network
+-- @tparam table o
+-- @tparam string o.name as others name it
+-- @tparam string|{string,string} o.subnet "192.168.2.0/24", "fd00::/64", or one of each
+-- @tparam[opt=false] boolean|string o.gateway whether the host is a member, so that both reach each other and members
+--   have a default route; its address, the subnet's last by default
+-- @tparam[opt=false] boolean o.nat whether members reach what the host reaches, with the host's address; has a gateway
+-- @tparam[opt] integer o.mtu of all links, in bytes; the kernel's default (1500)
+-- @treturn luabox.network with `name`, `gateway` (its first address, as text) and `members`
+-- @raise an argument error
+-- @usage
+-- local lan <close> = luabox.network { name = "lan", subnet = "192.168.2.0/24", nat = true }
+-- assert(lan.gateway == "192.168.2.254")
+function M.new(o)
+  local d = options.check(spec, o, "network")
+  local pools = make_pools(d.subnet[1] and d.subnet or { d.subnet })
+  local gateways = reserve_gateways(pools, d.gateway)
+  return setmetatable({
+    name = d.name, nat = d.nat, mtu = d.mtu, pools = pools, gateways = gateways,
+    has_gateway = d.nat or d.gateway ~= nil and d.gateway ~= false,
+    gateway = tostring((gateways[4] or gateways[6]):host()),
+    members = {}, by_name = {}, port_names = {}, next_port = BRIDGE.index + 1,
+  }, network_mt)
+end
+
+-- In the switch nobody speaks IPv6 himself: what each port would send to say so floods all others.
+local function make_switch(self)
+  local undo <close> = scope.new()
+  self.namespace = undo:own(sys.namespace.create "net")
+  self.socket = undo:own(sys.net.socket(self.namespace))
+  self.has_ipv6 = sys.file.exists "/proc/sys/net/ipv6"
+  if self.has_ipv6 then sys.system.set_sysctl("net.ipv6.conf.default.disable_ipv6", 1, self.namespace) end
+  self.socket:link_add { kind = "bridge", name = BRIDGE.name, index = BRIDGE.index, up = true, mtu = self.mtu }
+  return undo:keep()
+end
+
+--- Makes the switch, and the way into the host if the network has one. Done by the first member that is connected;
+-- a second call does nothing.
+-- @function network:start
+-- @raise luabox.error
+-- @usage
+-- local lan <close> = luabox.network { name = "lan", subnet = "10.1.0.0/24" }
+-- lan:start()
+function network_methods:start()
+  if not self.undo then self.undo = errors.within(("start network '%s'"):format(self.name), make_switch, self) end
+  if self.has_gateway and not self.way_out then
+    local gateway = require "luabox.gateway"
+    self.way_out = errors.within(("start network '%s'"):format(self.name), gateway.open, self)
+  end
+end
+
+--- Publishes ports of a member on the host, as a container's `ports` do; the network gets a gateway if it has none.
+-- @function network:publish
+-- @tparam luabox.endpoint member one of this network's
+-- @tparam {table,...} maps as `luabox.port_map` reads them
+-- @treturn luabox.scope that takes them back
+-- @raise luabox.error: EADDRINUSE, with the process that has the port
+function network_methods:publish(member, maps)
+  self.has_gateway = true
+  self:start()
+  return self.way_out:publish(member, maps)
+end
+
+--- Ends the network: its switch, all links to it, its way into the host. Members that still run have no link then.
+-- A second call does nothing.
+-- @function network:delete
+-- @raise luabox.error
+function network_methods:delete()
+  local way_out, undo = self.way_out, self.undo
+  self.way_out, self.undo = nil, nil
+  local both <close> = scope.new()
+  if undo then both:own(undo) end
+  if way_out then both:own(way_out) end
+end
+
+--- The same as `delete`.
+-- @function network:close
+network_methods.close = network_methods.delete
+
+--- A place for a member: takes its addresses and its name, and does nothing yet. Containers do this by themselves.
+-- @function network:endpoint
+-- @tparam table o
+-- @tparam string o.name unique in the network
+-- @tparam[opt] string|{string,...} o.address handed out from the subnet by default
+-- @tparam[opt="eth0"] string o.interface
+-- @tparam[opt] string o.mac made from the address by default
+-- @tparam[opt=true] boolean o.default_route whether the gateway, if there is one, gets the default route
+-- @treturn luabox.endpoint
+-- @raise an argument error: a name or an address that is taken, or not in the subnet
+-- @usage
+-- local lan <close> = luabox.network { name = "lan", subnet = "10.1.0.0/24" }
+-- assert(lan:endpoint { name = "a" }.address == "10.1.0.1")
+function network_methods:endpoint(o)
+  return endpoint.new(self, o)
+end
+
+-- A port of the bridge as { name, index }. Its name tells whose it is, as far as an interface name can. An index or a
+-- name is not given twice: the kernel takes its time to remove the link that had it.
+function network_methods:new_port(member)
+  local index = self.next_port
+  self.next_port = index + 1
+  local own_name = #member <= 15 and member ~= BRIDGE.name and member ~= "lo" and not self.port_names[member]
+  local name = own_name and member or "port" .. index
+  self.port_names[name] = true
+  return { name = name, index = index, master = BRIDGE.index }
+end
+
+-- Members know each other by name in their /etc/hosts.
+local function tell_members(self)
+  for _, member in ipairs(self.members) do
+    if member.on_change then member.on_change() end
+  end
+end
+
+function network_methods:add_member(member)
+  self.members[#self.members + 1] = member
+  self.by_name[member.name] = member
+  tell_members(self)
+end
+
+function network_methods:remove_member(member)
+  self.by_name[member.name] = nil
+  for i, other in ipairs(self.members) do
+    if other == member then
+      table.remove(self.members, i)
+      break
+    end
+  end
+  tell_members(self)
+end
+
+
+--- A drawing of the network: the switch, its gateway and its members with their addresses.
+function network_mt:__tostring()
+  return require("luabox.drawing").network(self)
+end
+
+network_mt.__close = network_methods.delete
+-- When the state closes, handles may have been closed before: each of them undid its part.
+network_mt.__gc = function(self) pcall(self.delete, self) end
+
+return setmetatable(M, { __call = function(_, o) return M.new(o) end })

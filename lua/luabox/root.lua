@@ -1,0 +1,169 @@
+--- The steps that give a container its root: mounts, devices, files, masks.
+-- A list of steps for `luabox.sys.process.spawn`, in the one order that works, each line with
+-- its reason. The mount set is the one that Docker, containerd and podman share.
+-- @module luabox.root
+
+local names = require "luabox.names"
+local sys = require("luabox").sys
+
+local M = {}
+
+local READABLE, EXECUTABLE = 420, 493 -- 0644, 0755
+
+-- Found by name in the container's own tree, after pivot_root: a link in an untrusted
+-- root then cannot lead a mount out of it.
+local KERNEL_MOUNTS = {
+  { "mount", type = "proc", source = "proc", target = "/proc", flags = "nosuid,nodev,noexec", create = "dir" },
+  { "mount", type = "tmpfs", source = "tmpfs", target = "/dev", flags = "nosuid,strictatime",
+    data = "mode=755,size=65536k", create = "dir" },
+  { "mount", type = "devpts", source = "devpts", target = "/dev/pts", flags = "nosuid,noexec",
+    data = "newinstance,ptmxmode=0666,mode=0620", create = "dir" },
+  { "mount", type = "tmpfs", source = "shm", target = "/dev/shm", flags = "nosuid,nodev,noexec",
+    data = "mode=1777,size=65536k", create = "dir" },
+  { "mount", type = "mqueue", source = "mqueue", target = "/dev/mqueue", flags = "nosuid,nodev,noexec",
+    create = "dir" },
+  { "mount", type = "sysfs", source = "sysfs", target = "/sys", flags = "ro,nosuid,nodev,noexec", create = "dir" },
+  { "mount", type = "cgroup2", source = "cgroup", target = "/sys/fs/cgroup", flags = "ro,nosuid,nodev,noexec" },
+}
+
+local DEVICES = {
+  { "null", 1, 3 }, { "zero", 1, 5 }, { "full", 1, 7 }, { "random", 1, 8 }, { "urandom", 1, 9 }, { "tty", 5, 0 },
+}
+
+local LINKS = {
+  { "symlink", path = "/dev/fd", target = "/proc/self/fd" },
+  { "symlink", path = "/dev/stdin", target = "/proc/self/fd/0" },
+  { "symlink", path = "/dev/stdout", target = "/proc/self/fd/1" },
+  { "symlink", path = "/dev/stderr", target = "/proc/self/fd/2" },
+  { "symlink", path = "/dev/ptmx", target = "pts/ptmx" },
+}
+
+-- What shows or changes the host from inside; a path that is not there is passed over.
+local MASKED = {
+  "/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
+  "/proc/sched_debug", "/proc/scsi", "/proc/timer_list", "/proc/timer_stats",
+  "/sys/devices/virtual/powercap", "/sys/firmware",
+}
+local READ_ONLY = { "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger" }
+
+local function append(steps, more)
+  return table.move(more, 1, #more, #steps + 1, steps)
+end
+
+local function step_list(name, paths)
+  local list = {}
+  for i, path in ipairs(paths) do list[i] = { name, path = path } end
+  return list
+end
+
+local MASKS = step_list("mask", MASKED)
+local READ_ONLYS = step_list("readonly", READ_ONLY)
+
+-- mknod needs a privilege over the file system that a user namespace never has;
+-- there the host's own nodes are bound in.
+local function device_steps(bound)
+  local steps = {}
+  for i, device in ipairs(DEVICES) do
+    local name, major, minor = device[1], device[2], device[3]
+    local path = "/dev/" .. name
+    steps[i] = bound and { "bind", source = path, target = path, create = "file" }
+      or { "mknod", path = path, type = "c", major = major, minor = minor, mode = 438 } -- 0666
+  end
+  return steps
+end
+
+local MADE_DEVICES, BOUND_DEVICES = device_steps(false), device_steps(true)
+
+local function kind_of(path)
+  return sys.file.stat(path).type == "directory" and "dir" or "file"
+end
+
+local function mount_steps(mounts)
+  local steps = {}
+  for i, m in ipairs(mounts) do
+    steps[i] = m.type == "bind"
+      and { "bind", source = m.source, target = m.target, flags = m.flags, create = kind_of(m.source) }
+      or { "mount", type = m.type, source = m.source or m.type, target = m.target, flags = m.flags, data = m.data,
+        create = "dir" }
+  end
+  return steps
+end
+
+-- Into a throw-away layer a file is written as it is. In a directory that stays it is bound from our /dev, so that the
+-- directory's own file is neither changed nor has to be writable; one that is not there stays away.
+local function add_file(steps, path, data, mode, throw_away)
+  if throw_away then
+    steps[#steps + 1] = { "write", path = path, data = data, mode = mode, parents = true }
+    return
+  end
+  local staged = "/dev/.luabox"
+  append(steps, {
+    { "write", path = staged, data = data, mode = mode },
+    { "bind", source = staged, target = path, inside = true, optional = true },
+    { "unlink", path = staged },
+  })
+end
+
+local function add_files(steps, d, throw_away)
+  for path, data in pairs(d.files) do add_file(steps, path, data, EXECUTABLE, throw_away) end
+  add_file(steps, "/etc/hostname", d.hostname .. "\n", READABLE, throw_away)
+  add_file(steps, "/etc/hosts", names.hosts(d.endpoints, d.hosts), READABLE, throw_away)
+  add_file(steps, "/etc/resolv.conf", names.resolv_conf(d.dns), READABLE, throw_away)
+end
+
+-- The embedded default root: the lower layer of all containers that have no other, as long as there is one of them.
+local shared = setmetatable({}, { __mode = "v" })
+
+local function default_tree()
+  shared.tree = shared.tree or sys.rootfs.default()
+  return shared.tree
+end
+
+local function is_mapped(id_map, id)
+  for _, range in ipairs(id_map) do
+    if id >= range.outside and id < range.outside + range.count then return true end
+  end
+  return false
+end
+
+--- The root as the container's user namespace is to see it: files of an owner who is nobody there become its root's.
+-- @tparam table d a container's description
+-- @treturn ?luabox.mount a detached tree, to be closed after the start; nil if the root can be taken as it is
+-- @raise luabox.error: a file system that cannot do this
+function M.mapped_tree(d)
+  if not d.uid_map or d.rootfs and is_mapped(d.uid_map, sys.file.stat(d.rootfs).uid) then return nil end
+  local tree = sys.mount.open_tree(d.rootfs or default_tree(), "clone,rec")
+  tree:setattr { userns = d.user_namespace, recursive = true }
+  return tree
+end
+
+local function root_step(d, mapped)
+  local path = not mapped and d.rootfs or nil
+  if not mapped and not path then d.tree = default_tree() end
+  return { "root", path = path, tree = mapped or d.tree, overlay = d.access == "overlay", readonly = d.access == "ro",
+    size = d.size }
+end
+
+--- The steps, from a private propagation to a detached old root.
+-- @tparam table d a container's description
+-- @tparam ?luabox.mount mapped what `mapped_tree` gave
+-- @treturn {table,...} steps for `luabox.sys.process.spawn`
+function M.steps(d, mapped)
+  -- Else every mount below would appear on the host too.
+  local steps = { { "propagation", path = "/", flags = "private,rec" }, root_step(d, mapped) }
+  append(steps, KERNEL_MOUNTS)
+  append(steps, d.uid_map and BOUND_DEVICES or MADE_DEVICES)
+  append(steps, LINKS)
+  append(steps, mount_steps(d.mounts))
+  add_files(steps, d, d.access == "overlay")
+  steps[#steps + 1] = { "hostname", name = d.hostname }
+  if d.domainname then steps[#steps + 1] = { "domainname", name = d.domainname } end
+  for name, value in pairs(d.sysctls) do steps[#steps + 1] = { "sysctl", name = name, value = tostring(value) } end
+  append(steps, MASKS)
+  append(steps, READ_ONLYS)
+  -- Last: in a user namespace the kernel gives a new proc only to those who still see an old one.
+  steps[#steps + 1] = { "detach_root" }
+  return steps
+end
+
+return M

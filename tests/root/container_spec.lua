@@ -1,0 +1,336 @@
+local luabox = require "luabox"
+local process = luabox.sys.process
+
+local function lines(text)
+  local list = {}
+  for line in text:gmatch "[^\n]+" do list[#list + 1] = line end
+  return list
+end
+
+local function host_read(path)
+  local file <close> = assert(io.open(path))
+  return file:read "a"
+end
+
+local function command(text)
+  local pipe <close> = assert(io.popen(text))
+  return pipe:read "a"
+end
+
+-- The error that `f` raises, as text.
+local function failure(f, ...)
+  local ok, e = pcall(f, ...)
+  assert.is_false(ok)
+  return tostring(e), e
+end
+
+local function started(o)
+  o.name = o.name or "box"
+  return luabox.container(o):start()
+end
+
+-- A root in a directory: busybox, and what is written in it stays.
+local function make_rootfs()
+  local path = os.tmpname()
+  os.remove(path)
+  assert(os.execute(("mkdir -p %s/bin %s/proc %s/dev %s/sys %s/etc %s/tmp && cp /bin/busybox %s/bin && " ..
+    "for a in sh cat touch ls id; do ln -s busybox %s/bin/$a; done; echo mine > %s/etc/hosts"):gsub("%%s", path)))
+  return path
+end
+
+describe("a container #root", function()
+  it("has namespaces of its own", function()
+    local box <close> = started {}
+    local pid = box:pid()
+    for _, kind in ipairs { "mnt", "pid", "net", "uts", "ipc", "cgroup" } do
+      local here = command("readlink /proc/self/ns/" .. kind)
+      local there = command(("readlink /proc/%d/ns/%s"):format(pid, kind))
+      assert.are_not.equal(here, there)
+    end
+    assert.equal(command "readlink /proc/self/ns/user", command(("readlink /proc/%d/ns/user"):format(pid)))
+  end)
+
+  it("runs programs and gives back what they wrote and how they ended", function()
+    local box <close> = started {}
+    assert.same({ code = 3, stdout = "out\n", stderr = "err\n" },
+      box:run { "sh", "-c", "echo out; echo err >&2; exit 3" })
+    assert.equal("TERM", box:run({ "sh", "-c", "kill -TERM $$" }).signal)
+    assert.equal("three\nfour\n", box:run({ "cat" }, { input = "three\nfour\n" }).stdout)
+  end)
+
+  it("goes through created, running, stopped and deleted", function()
+    local box <close> = luabox.container { name = "box", command = { "sleep", "100" } }
+    assert.equal("created", box:state())
+    box:start()
+    assert.equal("running", box:state())
+    assert.equal("container 'box' (running)", tostring(box))
+    assert.equal("TERM", box:stop().signal)
+    assert.equal("stopped", box:state())
+    box:start()
+    assert.equal("running", box:state())
+    box:delete()
+    assert.equal("deleted", box:state())
+    box:delete()
+  end)
+
+  it("says what it is when it is not what a verb needs", function()
+    local box <close> = luabox.container { name = "box" }
+    assert.equal("run in container 'box': it is created, not running; call start() first",
+      (failure(box.run, box, { "true" })))
+    box:start()
+    assert.equal("start container 'box': it is running", (failure(box.start, box)))
+    box:delete()
+    assert.equal("start container 'box': it is deleted", (failure(box.start, box)))
+    assert.equal("call in container 'box': it is deleted, not running; describe it anew",
+      (failure(box.call, box, function() end)))
+  end)
+
+  it("ends with its command, and wait tells how", function()
+    local box <close> = started { command = { "sh", "-c", "exit 7" } }
+    assert.same({ code = 7 }, box:wait())
+    assert.same({ code = 7 }, box:wait())
+    assert.equal("stopped", box:state())
+  end)
+
+  it("is waited for in vain when the time is over", function()
+    local box <close> = started { command = { "sleep", "100" } }
+    assert.is_nil(box:wait(0.01))
+    assert.equal("running", box:state())
+  end)
+
+  it("is killed when it does not heed SIGTERM", function()
+    local box <close> = started { command = { "sh", "-c", "trap '' TERM; echo ready; while :; do sleep 0.1; done" },
+      stdout = "null" }
+    box:run { "sh", "-c", "until grep -q '^SigIgn:.*[4-7c-f]...$' /proc/2/status; do sleep 0.01; done" }
+    assert.equal("KILL", box:stop(0.2).signal)
+  end)
+
+  it("has an init that reaps orphans and hands signals on", function()
+    local box <close> = started { command = { "sh", "-c",
+      "trap 'exit 5' TERM; (sleep 0.01 &) ; while :; do sleep 0.01; done" } }
+    assert.equal("luabox-init\n", box:check({ "cat", "/proc/1/comm" }).stdout)
+    box:check { "sh", "-c", "while grep -qs '^State:.Z' /proc/[0-9]*/status; do sleep 0.01; done" }
+    box:run { "sh", "-c", "until grep -q '^SigCgt:.*[4-7c-f]...$' /proc/2/status; do sleep 0.01; done" }
+    assert.same({ code = 5 }, box:stop())
+  end)
+
+  it("has its command as process 1 with init = false", function()
+    local box <close> = started { init = false, command = { "sleep", "100" } }
+    assert.equal("sleep\n", box:check({ "cat", "/proc/1/comm" }).stdout)
+  end)
+
+  it("has a root of its own, thrown away in the end", function()
+    local before = host_read "/proc/self/mountinfo"
+    do
+      local one <close> = started { name = "one" }
+      local two <close> = started { name = "two" }
+      one:check { "sh", "-c", "echo mine > /etc/secret" }
+      assert.equal(1, two:run({ "cat", "/etc/secret" }).code)
+      assert.equal(before, host_read "/proc/self/mountinfo")
+    end
+    assert.equal(before, host_read "/proc/self/mountinfo")
+  end)
+
+  it("has docker's mounts, masked and read-only paths", function()
+    local box <close> = started {}
+    local types = {}
+    for _, line in ipairs(lines(box:check({ "cat", "/proc/self/mounts" }).stdout)) do
+      local target, kind = line:match "^%S+ (%S+) (%S+)"
+      types[target] = types[target] or kind
+    end
+    for target, kind in pairs { ["/"] = "overlay", ["/proc"] = "proc", ["/dev"] = "tmpfs", ["/dev/pts"] = "devpts",
+      ["/dev/shm"] = "tmpfs", ["/dev/mqueue"] = "mqueue", ["/sys"] = "sysfs" } do
+      assert.equal(kind, types[target], target)
+    end
+    assert.equal("", box:check({ "cat", "/proc/timer_list" }).stdout)
+    assert.equal(1, box:run({ "sh", "-c", "echo 1 > /proc/sys/vm/drop_caches" }).code)
+    assert.equal("character special file 1:3\n", box:check({ "stat", "-c", "%F %t:%T", "/dev/null" }).stdout)
+  end)
+
+  it("gives up capabilities, and the means to get any", function()
+    local box <close> = started {}
+    local status = box:check({ "cat", "/proc/self/status" }).stdout
+    assert.equal("00000000800425fb", status:match "CapEff:%s*(%x+)")
+    assert.equal("00000000800425fb", status:match "CapBnd:%s*(%x+)")
+    assert.equal("0000000000000000", status:match "CapInh:%s*(%x+)")
+    assert.equal("1", status:match "NoNewPrivs:%s*(%d)")
+    assert.equal("2", status:match "Seccomp:%s*(%d)")
+    assert.matches("permission denied", box:run({ "mount", "-t", "tmpfs", "x", "/tmp" }).stderr)
+    local first = host_read(("/proc/%d/status"):format(box:pid()))
+    assert.equal("00000000800425fb", first:match "CapEff:%s*(%x+)")
+  end)
+
+  it("takes user, directory, environment, name and limits", function()
+    local box <close> = started { user = { uid = 1000, gid = 100, groups = { 5, 6 } }, cwd = "/tmp",
+      hostname = "other", domainname = "example", env = { COLOUR = "red" }, rlimits = { NOFILE = 77 },
+      sysctls = { ["net.ipv4.ip_forward"] = 1 } }
+    local seen = lines(box:check({ "sh", "-c", "id -u; id -g; id -G; pwd; hostname; " ..
+      "cat /proc/sys/kernel/domainname; echo $COLOUR; ulimit -n; cat /proc/sys/net/ipv4/ip_forward" }).stdout)
+    assert.same({ "1000", "100", "100 5 6", "/tmp", "other", "example", "red", "77", "1" }, seen)
+    assert.matches("^CapEff:%s*0+$", box:check({ "grep", "CapEff", "/proc/self/status" }).stdout:gsub("\n", ""))
+  end)
+
+  it("has its files, hosts and name servers", function()
+    local box <close> = started { files = { ["/opt/hi"] = "#!/bin/sh\necho hi\n" }, dns = { "10.9.9.9" },
+      hosts = { db = "10.1.1.1" } }
+    assert.equal("hi\n", box:check({ "/opt/hi" }).stdout)
+    assert.equal("nameserver 10.9.9.9\n", box:check({ "cat", "/etc/resolv.conf" }).stdout)
+    assert.matches("10.1.1.1\tdb\n", box:check({ "cat", "/etc/hosts" }).stdout)
+    assert.equal("box\n", box:check({ "cat", "/etc/hostname" }).stdout)
+  end)
+
+  it("has a directory as its root, under a layer, read-only, or as it is", function()
+    local rootfs = make_rootfs()
+    finally(function() os.execute("rm -rf " .. rootfs) end)
+    local function try(access, text)
+      local box <close> = started { rootfs = rootfs, access = access }
+      return box:run { "sh", "-c", text }
+    end
+    assert.equal(0, try("overlay", "touch /x && grep -q localhost /etc/hosts").code)
+    assert.is_nil(io.open(rootfs .. "/x"))
+    assert.matches("Read%-only file system", try("ro", "touch /x").stderr)
+    assert.equal(0, try("ro", "grep -q localhost /etc/hosts").code)
+    assert.equal(0, try("rw", "touch /x && grep -q localhost /etc/hosts").code)
+    assert.is_truthy(io.open(rootfs .. "/x"))
+    assert.equal("mine\n", host_read(rootfs .. "/etc/hosts"))
+  end)
+
+  it("binds directories of the host", function()
+    assert(os.execute "mkdir -p /tmp/shared && echo data > /tmp/shared/f")
+    finally(function() os.execute "rm -rf /tmp/shared" end)
+    local box <close> = started { mounts = {
+      { source = "/tmp/shared", target = "/data", flags = "ro" },
+      { source = "/tmp/shared", target = "/deep/down" },
+      { type = "tmpfs", target = "/scratch", data = "size=64k" } } }
+    assert.equal("data\n", box:check({ "cat", "/data/f" }).stdout)
+    assert.matches("Read%-only", box:run({ "touch", "/data/g" }).stderr)
+    box:check { "touch", "/deep/down/g" }
+    assert.is_truthy(io.open "/tmp/shared/g")
+    assert.matches("No space left", box:run({ "dd", "if=/dev/zero", "of=/scratch/f", "bs=1k", "count=100" }).stderr)
+  end)
+
+  it("does not follow an untrusted root's links out of it", function()
+    local rootfs = make_rootfs()
+    assert(os.execute(("rmdir %s/dev && ln -s /../../tmp/trap %s/dev && mkdir -p /tmp/trap"):gsub("%%s", rootfs)))
+    finally(function() os.execute("rm -rf /tmp/trap " .. rootfs) end)
+    pcall(function()
+      local box <close> = started { rootfs = rootfs }
+      box:run { "ls" }
+    end)
+    assert.equal("", command "ls -A /tmp/trap")
+  end)
+
+  it("runs in a user namespace", function()
+    local map = { { inside = 0, outside = 100000, count = 65536 } }
+    local box <close> = started { uid_map = map, gid_map = map }
+    assert.equal("0\n", box:check({ "id", "-u" }).stdout)
+    assert.matches("^%s*0%s+100000%s+65536%s*$", host_read(("/proc/%d/uid_map"):format(box:pid())))
+    assert.equal("100000\n", command(("stat -c %%u /proc/%d"):format(box:pid())))
+    assert.equal("hello\n", box:check({ "sh", "-c", "echo hello > /tmp/f; cat /tmp/f" }).stdout)
+  end)
+end)
+
+describe("a container's Lua functions #root", function()
+  it("run inside and bring their values back", function()
+    local box <close> = started { hostname = "inside" }
+    local name, list = box:call(function(a, b)
+      return luabox.sys.system.hostname(), { a + b, deep = { true } }
+    end, 1, 2)
+    assert.equal("inside", name)
+    assert.same({ 3, deep = { true } }, list)
+    local links = box:call(function() return luabox.sys.net.links() end)
+    assert.equal(1, #links)
+    assert.equal("lo", links[1].name)
+  end)
+
+  it("raise here what they raised there", function()
+    local box <close> = started {}
+    local text, e = failure(box.call, box, function() luabox.sys.namespace.open("net", "/nowhere") end)
+    assert.matches("/nowhere: No such file or directory %(ENOENT%)", text)
+    assert.equal("ENOENT", e.code)
+    assert.matches("cannot send a function", (failure(box.call, box, function() return print end)))
+  end)
+end)
+
+describe("a container's limits #root", function()
+  it("kill who fills the memory, and tell", function()
+    local box <close> = started { name = "web", memory = "16M" }
+    local result = box:run { "tail", "/dev/zero" }
+    assert.equal("KILL", result.signal)
+    assert.equal("killed by memory.max of web (16.0 MiB)", result.reason)
+    assert.equal("running", box:state())
+  end)
+
+  it("hold the number of processes", function()
+    local box <close> = started { pids = 8 }
+    local result = box:run { "sh", "-c", "for i in 1 2 3 4 5 6 7 8 9; do sleep 100 & done" }
+    assert.matches("can't fork", result.stderr)
+  end)
+
+  it("are a cgroup, which is gone afterwards", function()
+    do
+      local box <close> = started { pids = 8, command = { "sleep", "100" } }
+      assert.matches("/luabox%-box%-", host_read(("/proc/%d/cgroup"):format(box:pid())))
+    end
+    assert.equal("", command "find /sys/fs/cgroup -name 'luabox-box-*'")
+  end)
+end)
+
+describe("a container that cannot start #root", function()
+  it("says which program is missing", function()
+    local text, e = failure(started, { command = { "/bin/nosuch" } })
+    assert.equal("ENOENT", e.code)
+    assert.matches("^start container 'box': .*/bin/nosuch: No such file or directory %(ENOENT%)", text)
+  end)
+
+  it("says which loader is missing", function()
+    local rootfs = make_rootfs()
+    finally(function() os.execute("rm -rf " .. rootfs) end)
+    assert(os.execute("cp /bin/true " .. rootfs .. "/bin/dynamic"))
+    assert.matches("ld%-linux", (failure(started, { rootfs = rootfs, command = { "/bin/dynamic" } })))
+  end)
+
+  it("says that its root is not there", function()
+    assert.matches("/no/such/root: No such file or directory %(ENOENT%)",
+      (failure(started, { rootfs = "/no/such/root" })))
+  end)
+
+  it("can be started later, when the reason is gone", function()
+    local rootfs = make_rootfs()
+    finally(function() os.execute("rm -rf " .. rootfs) end)
+    local box <close> = luabox.container { name = "box", rootfs = rootfs, command = { "/bin/late" } }
+    failure(box.start, box)
+    assert.equal("created", box:state())
+    assert(os.execute(("printf '#!/bin/sh\\nexit 3' > %s/bin/late; chmod +x %s/bin/late"):gsub("%%s", rootfs)))
+    box:start()
+    assert.equal(3, box:wait().code)
+  end)
+
+  it("ends a program that takes too long", function()
+    local box <close> = started {}
+    local text, e = failure(box.run, box, { "sleep", "100" }, { timeout = 0.05 })
+    assert.equal("ETIMEDOUT", e.code)
+    assert.matches("^run in container 'box': ", text)
+    box:check { "sh", "-c", "while ps | grep -q '[s]leep 100'; do sleep 0.01; done" }
+  end)
+
+  it("tells of a failed check what it wrote last", function()
+    local box <close> = started {}
+    assert.equal("in container 'box': run sh -c echo no luck >&2; exit 4: exit status 4; no luck",
+      (failure(box.check, box, { "sh", "-c", "echo no luck >&2; exit 4" })))
+  end)
+end)
+
+describe("handles of containers #root", function()
+  it("end what nobody refers to any more", function()
+    local pid
+    do
+      local box = started { command = { "sleep", "100" } }
+      pid = box:pid()
+    end
+    collectgarbage()
+    collectgarbage()
+    assert.is_nil(io.open(("/proc/%d/status"):format(pid)))
+    assert.equal(process.id(), tonumber(command "echo $PPID"))
+  end)
+end)
