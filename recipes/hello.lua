@@ -8,5 +8,5 @@ local luabox = require "luabox"
 
 local hello <close> = luabox.container { name = "hello" }
 hello:start()
-local text = hello:check({ "sh", "-c", "echo Hello from $(hostname), process $$ of $(ls -d /proc/[0-9]* | wc -l)" }).stdout
-io.write(text)
+local command = { "sh", "-c", "echo Hello from $(hostname), process $$ of $(ls -d /proc/[0-9]* | wc -l)" }
+io.write(hello:check(command).stdout)
