@@ -510,8 +510,10 @@ static int process_wait_any(lua_State *L)
 		lua_pop(L, 1);
 	}
 	found = process_wait_list(L, list, count, deadline);
-	if (found < 0)
-		return 0;
+	if (found < 0) {
+		lua_pushnil(L);
+		return 1;
+	}
 	lua_rawgeti(L, 1, found + 1);
 	process_push_end(L, &list[found]->end);
 	return 2;

@@ -8,6 +8,7 @@ A signal is written "TERM", "SIGTERM", "RTMIN+1" or 15 everywhere in luabox.
 #include <errno.h>
 
 #include "binding/binding.h"
+#include "kernel/wait.h"
 
 int box_checksignal(lua_State *L, int arg, int fallback)
 {
@@ -135,14 +136,35 @@ static int signal_unblock(lua_State *L)
 	return change_mask(L, SIG_UNBLOCK, "unblock signal");
 }
 
+/***
+Sends a signal to a process that is held by a descriptor: no other process can be hit by mistake.
+@function kill
+@tparam luabox.process|luabox.fd pidfd
+@tparam[opt="TERM"] string|integer signal
+@treturn boolean false if the process has ended already
+@raise luabox.error EPERM; EBADF for a descriptor of something else
+@see pidfd_send_signal(2)
+@usage local p <close> = luabox.sys.process.spawn { program = { "sleep", "60" } }
+local pidfd <close> = p:pidfd()
+assert(luabox.sys.signal.kill(pidfd, "HUP"))
+assert(p:wait().signal == "HUP")
+*/
+static int signal_kill(lua_State *L)
+{
+	int pidfd = box_checkfd(L, 1), signal = box_checksignal(L, 2, SIGTERM);
+	int rc = proc_signal(pidfd, signal);
+
+	if (rc < 0)
+		return box_fail(L, rc, "kill", lua_pushfstring(L, "descriptor %d", pidfd));
+	lua_pushboolean(L, rc);
+	return 1;
+}
+
 static const luaL_Reg functions[] = {
-	{ "number", signal_number },
-	{ "name", signal_name },
-	{ "ignore", signal_ignore },
-	{ "default", signal_default },
-	{ "block", signal_block },
-	{ "unblock", signal_unblock },
-	{ NULL, NULL },
+	{ "kill", signal_kill },       { "number", signal_number },
+	{ "name", signal_name },       { "ignore", signal_ignore },
+	{ "default", signal_default }, { "block", signal_block },
+	{ "unblock", signal_unblock }, { NULL, NULL },
 };
 
 BOX_MODULE(signal)

@@ -292,7 +292,7 @@ describe("a program", function()
 
   it("is waited for with others", function()
     local slow <close> = process.spawn { program = { "sleep", "60" } }
-    assert.is_nil(process.wait_any({ slow }, 0))
+    assert.same(table.pack(nil), table.pack(process.wait_any({ slow }, 0)))
     local quick <close> = process.spawn { program = { "sh", "-c", "exit 5" } }
     local ended, result = process.wait_any { slow, quick }
     assert.equal(quick, ended)
@@ -561,6 +561,15 @@ describe("luabox.sys.signal", function()
       assert.truthy(refused(signal.number, bad):find("unknown signal '" .. bad .. "'", 1, true))
     end
     assert.truthy(refused(signal.number, 0):find("unknown signal '0'", 1, true))
+  end)
+
+  it("signals what a descriptor holds", function()
+    local p <close> = process.spawn { program = { "sleep", "60" } }
+    local pidfd <close> = p:pidfd()
+    assert.is_true(signal.kill(pidfd, "HUP"))
+    assert.equal("HUP", p:wait().signal)
+    assert.is_false(signal.kill(pidfd))
+    assert.equal("kill descriptor 0: Bad file descriptor (EBADF)", refused(signal.kill, 0))
   end)
 
   it("cannot ignore KILL", function()
