@@ -309,7 +309,7 @@ function container_mt:__tostring()
   return ("%s (%s)"):format(label(self), self:state())
 end
 
-container_mt.__close = container_methods.delete
+container_mt.__close = errors.closer(container_methods.delete)
 -- When the state closes, handles may have been closed before: each of them undid its part.
 container_mt.__gc = function(self) pcall(self.delete, self) end
 

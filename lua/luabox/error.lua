@@ -138,6 +138,25 @@ function M.suppress(e, failure)
   table.insert(e.suppressed, failure)
 end
 
+--- Makes a `__close` of a function that closes and may raise: an error that is on its way already is kept.
+-- @tparam function close called with the object
+-- @treturn function
+-- @usage
+-- local failing = setmetatable({}, { __close = luabox.error.closer(function() error("late", 0) end) })
+-- local _, e = pcall(function()
+--   local x <close> = failing
+--   luabox.error.raise { op = "mount", message = "first" }
+-- end)
+-- assert(e.message == "first" and e.suppressed[1] == "late")
+function M.closer(close)
+  return function(object, e)
+    local ok, failure = pcall(close, object)
+    if ok then return end
+    if e == nil then error(failure, 0) end
+    M.suppress(e, failure)
+  end
+end
+
 --- Adds the larger step in which the error happened.
 -- @function error:wrap
 -- @tparam string text

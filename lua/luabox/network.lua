@@ -198,7 +198,7 @@ function network_mt:__tostring()
   return require("luabox.drawing").network(self)
 end
 
-network_mt.__close = network_methods.delete
+network_mt.__close = errors.closer(network_methods.delete)
 -- When the state closes, handles may have been closed before: each of them undid its part.
 network_mt.__gc = function(self) pcall(self.delete, self) end
 

@@ -85,13 +85,7 @@ function scope_methods:close()
   if failed then error(first, 0) end
 end
 
--- An error on its way must not be replaced by one of ours.
-function scope_mt.__close(self, err)
-  local ok, failure = pcall(self.close, self)
-  if ok then return end
-  if err == nil then error(failure, 0) end
-  errors.suppress(err, failure)
-end
+scope_mt.__close = errors.closer(scope_methods.close)
 
 function scope_mt:__tostring()
   return ("luabox.scope (%d undos)"):format(self.n)
