@@ -111,8 +111,19 @@ static void add_field(lua_State *L, luaL_Buffer *b, const char *before, const ch
 	luaL_addvalue(b);
 }
 
+/* What failed while the error was on its way, as an undo: it may have left something. */
+static void add_failure(lua_State *L, luaL_Buffer *b, int list, lua_Integer i)
+{
+	lua_geti(L, list, i);
+	luaL_tolstring(L, -1, NULL);
+	lua_remove(L, -2);
+	lua_pushfstring(L, "; and then: %s", lua_tostring(L, -1));
+	lua_remove(L, -2);
+	luaL_addvalue(b);
+}
+
 /***
-One sentence of an error: contexts, operation, subject, message, code and hint.
+One sentence of an error: contexts, operation, subject, message, code, hint, and what failed after it.
 @function tostring
 @tparam luabox.error e
 @treturn string as in "start container 'web': mount /box/tmp: Operation not permitted (EPERM); hint"
@@ -122,13 +133,14 @@ assert(luabox.sys.error.tostring(e) == "mount /x: no")
 static int error_tostring(lua_State *L)
 {
 	luaL_Buffer b;
-	lua_Integer contexts;
+	lua_Integer contexts, failures;
 	int has_subject;
 
 	luaL_checktype(L, 1, LUA_TTABLE);
 	lua_settop(L, 1);
 	contexts = lua_getfield(L, 1, "context") == LUA_TTABLE ? luaL_len(L, 2) : 0;
 	has_subject = lua_getfield(L, 1, "subject") != LUA_TNIL;
+	failures = lua_getfield(L, 1, "suppressed") == LUA_TTABLE ? luaL_len(L, 4) : 0;
 	luaL_buffinit(L, &b);
 	for (lua_Integer i = contexts; i >= 1; i--) {
 		lua_geti(L, 2, i);
@@ -140,6 +152,8 @@ static int error_tostring(lua_State *L)
 	add_field(L, &b, "", "message", "");
 	add_field(L, &b, " (", "code", ")");
 	add_field(L, &b, "; ", "hint", "");
+	for (lua_Integer i = 1; i <= failures; i++)
+		add_failure(L, &b, 4, i);
 	luaL_pushresult(&b);
 	return 1;
 }

@@ -13,8 +13,8 @@ return {
   {
     name = "errors",
     body = function()
-      local e = setmetatable({ op = "mount", subject = "/x", context = { "a", "b" } }, sys("error").metatable)
-      assert(tostring(e) == "b: a: mount /x: ")
+      local fields = { op = "mount", subject = "/x", context = { "a", "b" }, suppressed = { "c" } }
+      assert(tostring(setmetatable(fields, sys("error").metatable)) == "b: a: mount /x: ; and then: c")
     end,
   },
   {
@@ -192,6 +192,35 @@ return {
       assert(not ok)
       if type(e) == "string" or e.code == "ENOMEM" then error(e, 0) end
       assert(e.code == "ENOENT", e)
+    end,
+  },
+  {
+    name = "a program in a root of its own",
+    setup = function() kept = sys("rootfs").default() end,
+    body = function()
+      local p <close> = sys("process").spawn {
+        program = { "/bin/true" },
+        namespaces = "mnt,pid,uts,ipc",
+        steps = {
+          { "propagation", path = "/", flags = "private,rec" },
+          { "root", tree = kept, overlay = true },
+          { "mount", type = "proc", source = "proc", target = "/proc", flags = "nosuid,nodev,noexec" },
+          { "bind", source = "/etc/hostname", target = "/etc/hostname", create = "file" },
+          { "bind", source = "/dev/null", target = "/dev/null", create = "file" },
+          { "write", path = "/etc/x", data = "x" },
+          { "mask", path = "/proc/keys" },
+          { "hostname", name = "oom" },
+          { "rlimit", name = "NOFILE", soft = 64, hard = 64 },
+          { "detach_root" },
+          { "capabilities", effective = "chown,kill", permitted = "chown,kill" },
+          { "no_new_privs" },
+        },
+      }
+      assert(p:wait().code == 0)
+    end,
+    cleanup = function()
+      kept:close()
+      kept = nil
     end,
   },
   {
