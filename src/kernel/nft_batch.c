@@ -28,7 +28,8 @@ int nft_open(int netns, struct fault *f)
 
 /* ---- collecting ---- */
 
-/* Makes '*p' hold 'need' items of 'each' bytes; at least doubles. */
+/* Makes '*p' hold 'need' items of 'each' bytes, the new ones zero: nobody writes the padding
+ * between attributes. At least doubles. */
 static int grow(struct nft_batch *b, void *p, size_t *size, size_t need, size_t each)
 {
 	size_t wanted = need > 2 * *size ? need : 2 * *size;
@@ -39,6 +40,7 @@ static int grow(struct nft_batch *b, void *p, size_t *size, size_t need, size_t 
 	bigger = realloc(*(void **)p, wanted * each);
 	if (!bigger)
 		return b->error = -ENOMEM;
+	memset((char *)bigger + *size * each, 0, (wanted - *size) * each);
 	*(void **)p = bigger;
 	*size = wanted;
 	return 0;
