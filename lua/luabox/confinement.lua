@@ -5,13 +5,17 @@ local sys = require("luabox").sys
 
 local M = {}
 
--- The default filter is held as long as a container uses it.
+local function append(steps, more)
+  table.move(more, 1, #more, #steps + 1, steps)
+end
+
+-- A default filter is held as long as a container uses it; what a container's capabilities are for passes its filter.
 local shared = setmetatable({}, { __mode = "v" })
 
 local function filter_of(d)
   if d.seccomp ~= true then return d.seccomp or nil end
-  shared.filter = shared.filter or sys.seccomp.default()
-  d.filter = shared.filter
+  d.filter = shared[d.capabilities] or sys.seccomp.default(d.capabilities)
+  shared[d.capabilities] = d.filter
   return d.filter
 end
 
@@ -25,12 +29,18 @@ function M.steps(d)
   end
   -- There is no namespace of keys: without one of its own a container reads the caller's.
   steps[#steps + 1] = { "session_keyring" }
-  if d.no_new_privs then steps[#steps + 1] = { "no_new_privs" } end
-  steps[#steps + 1] = { "capabilities", bounding = d.capabilities, permitted = d.capabilities,
-    effective = d.capabilities }
-  steps[#steps + 1] = { "user", uid = d.uid, gid = d.gid, groups = d.groups }
   local filter = filter_of(d)
-  if filter then steps[#steps + 1] = { "seccomp", filter = filter } end
+  filter = filter and { "seccomp", filter = filter }
+  -- A filter is loaded as late as can be: with no_new_privs last, else while sys_admin is still there.
+  if not d.no_new_privs then steps[#steps + 1] = filter end
+  -- The bounding set shrinks while setpcap is there, the user changes while setuid and setgid are; what the container
+  -- is to have is kept over that change.
+  append(steps, {
+    { "capabilities", bounding = d.capabilities, keep = true },
+    { "user", uid = d.uid, gid = d.gid, groups = d.groups },
+    { "capabilities", permitted = d.capabilities, effective = d.capabilities, inheritable = "", ambient = "" },
+  })
+  if d.no_new_privs then append(steps, { { "no_new_privs" }, filter }) end
   return steps
 end
 

@@ -64,7 +64,7 @@ static int get_self(struct cap_sets *s, struct fault *f)
 	s->bounding = s->ambient = 0;
 	for (int cap = 0; cap < CAP_COUNT; cap++) {
 		s->bounding |= (uint64_t)in_bounding(cap) << cap;
-		if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, cap, 0, 0) == 1)
+		if (s->inheritable >> cap & 1 && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, cap, 0, 0) == 1)
 			s->ambient |= UINT64_C(1) << cap;
 	}
 	s->keep = prctl(PR_GET_KEEPCAPS, 0, 0, 0, 0) == 1;

@@ -154,7 +154,8 @@ describe("luabox.sys.seccomp", function()
       for i = 0, 5 do rule.args[i + 1] = { index = i, value = 1 } end
       local rules = {}
       for i = 1, 400 do rules[i] = rule end
-      assert_refused("seccomp 10012 instructions: Argument list too long (E2BIG); the kernel takes 4096; leave rules out",
+      assert_refused("seccomp 10012 instructions: Argument list too long (E2BIG); "
+        .. "the kernel takes 4096; leave rules out",
         { default = "allow", rules = rules })
     end)
   end)
