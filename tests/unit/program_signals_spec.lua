@@ -146,7 +146,8 @@ describe("SIGINT under lua5.4", function()
     print "went on"
   ]]
 
-  for name, code in pairs { ["the main thread"] = WAIT, ["a coroutine"] = "coroutine.wrap(function()" .. WAIT .. " end)()" } do
+  local codes = { ["the main thread"] = WAIT, ["a coroutine"] = "coroutine.wrap(function()" .. WAIT .. " end)()" }
+  for name, code in pairs(codes) do
     it("ends a wait in " .. name, function()
       if program.is_sanitized() then return pending("lua5.4 cannot load a luabox.so with sanitizers") end
       local path = program.path
