@@ -1,9 +1,8 @@
 --- A container's limits: its cgroup, and who was killed by which limit.
 -- @module luabox.limits
 
-local keeper = require "luabox.keeper"
-local sys = require("luabox").sys
-local units = require "luabox.units"
+local luabox = require "luabox" -- keeper and units are loaded where there is a limit
+local sys = luabox.sys
 
 local M = {}
 
@@ -17,7 +16,7 @@ function M.apply(name, limits, undo)
   if next(limits) == nil then return nil end
   local o = { name = ("%s-%d"):format(name, sys.process.id()) }
   for limit, value in pairs(limits) do o[limit] = value end
-  local cgroup, token = keeper.get():create_cgroup(o)
+  local cgroup, token = luabox.keeper.get():create_cgroup(o)
   undo:add(function()
     cgroup:kill()
     cgroup:remove()
@@ -34,7 +33,7 @@ end
 function M.reason(cgroup, name)
   local by = cgroup and cgroup:killed_by()
   if not by or by.limit ~= "memory.max" then return nil end
-  return ("killed by %s of %s (%s)"):format(by.limit, name, units.format_size(by.value)), by
+  return ("killed by %s of %s (%s)"):format(by.limit, name, luabox.units.format_size(by.value)), by
 end
 
 return M

@@ -3,8 +3,6 @@
 -- One map in its normal form is a table: `host` and `container` (ports), `protocol` ("tcp" or "udp"), `address` (a
 -- luabox.address of the host; nil for all) and `text` (as it was written).
 -- @module luabox.port_map
-local address = require "luabox.address"
-
 local LAST_PORT = 65535
 
 local M = {}
@@ -43,6 +41,7 @@ local function split(text)
 end
 
 local function parse_address(text, bracketed)
+  local address = require "luabox.address" -- here: a container without ports loads this file too
   local parsed, problem = address.parse(text)
   if not parsed then return nil, problem end
   if parsed.version == 6 and not bracketed then
