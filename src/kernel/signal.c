@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "kernel/signal.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 static const char *const names[] = {
 	[SIGHUP] = "HUP",   [SIGINT] = "INT",       [SIGQUIT] = "QUIT", [SIGILL] = "ILL",
@@ -57,21 +60,36 @@ int sys_signal_number(const char *name)
 	return real_time(name);
 }
 
+/* The kernel's struct sigaction. libc refuses its own two signals, 32 and 33, but its posix_spawn
+ * leaves them ignored in what it starts, make among others. */
+struct kernel_action {
+	void (*handler)(int);
+	unsigned long flags;
+	void (*restorer)(void);
+	uint64_t mask;
+};
+
+static long kernel_sigaction(int sig, const struct kernel_action *action, struct kernel_action *before)
+{
+	return syscall(SYS_rt_sigaction, sig, action, before, sizeof action->mask);
+}
+
 void sys_signal_defaults(void)
 {
-	const struct sigaction action = { .sa_handler = SIG_DFL };
+	const struct kernel_action action = { .handler = SIG_DFL };
 
-	for (int i = 1; i < NSIG; i++) /* KILL, STOP and libc's own two are refused */
-		sigaction(i, &action, NULL);
+	for (int i = 1; i < NSIG; i++) /* KILL and STOP are refused */
+		kernel_sigaction(i, &action, NULL);
 }
 
 void sys_signal_unignore(void)
 {
-	struct sigaction action;
+	const struct kernel_action action = { .handler = SIG_DFL };
+	struct kernel_action before;
 
 	for (int i = 1; i < NSIG; i++)
-		if (sigaction(i, NULL, &action) == 0 && action.sa_handler == SIG_IGN)
-			signal(i, SIG_DFL);
+		if (kernel_sigaction(i, NULL, &before) == 0 && before.handler == SIG_IGN)
+			kernel_sigaction(i, &action, NULL);
 }
 
 void sys_signal_block_all(sigset_t *before)
