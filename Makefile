@@ -283,7 +283,7 @@ $(BUILD)/%.tidy: %.c $(HEADERS) .clang-tidy $(GENERATED)
 	@touch $@
 
 docs: all ## make the API pages in build/docs; fails if an exported function has no doc comment
-	$(LUA) tools/check_docs.lua $(wildcard src/binding/*.c) $(wildcard lua/luabox/*.lua)
+	@$(LUA) tools/check_docs.lua $(wildcard src/binding/*.c) $(wildcard lua/luabox/*.lua)
 	ldoc --quiet --fatalwarnings --config docs/config.ld --dir $(abspath $(BUILD))/docs/api .
 	mandoc -T lint -W warning docs/luabox.1
 

@@ -59,6 +59,12 @@ local function take_addresses(network, name, asked)
   return taken
 end
 
+--- Makes a member of a network, which has taken its addresses but is not there yet: `network:endpoint`.
+-- @function new
+-- @tparam luabox.network network
+-- @tparam table o as for `network:endpoint`
+-- @treturn luabox.endpoint
+-- @raise an argument error: the name or an address is taken, or an address is not of the subnet
 function M.new(network, o)
   local d = options.check(spec, o, "endpoint")
   if network.by_name[d.name] then fail("name", "'%s' is in network '%s' already", d.name, network.name) end

@@ -58,8 +58,8 @@ local function make_link(self, host)
   return function() network.socket:link_delete(port.index) end
 end
 
--- What IPv6 has in place of route_localnet: answers to ::1 are taken from this link too. The metric is the link's index,
--- since each gateway has such a route.
+-- What IPv6 has in place of route_localnet: answers to ::1 are taken from this link too. The metric is the link's
+-- index, since each gateway has such a route.
 local function prepare_ipv6(self, host)
   host:address_add { link = self.link, address = LINK_LOCAL, nodad = true }
   host:route_add { destination = "::1/128", link = self.link, type = "local", table = "local",
