@@ -376,6 +376,18 @@ static int put_port(struct net_queue *q, const struct net_link *l, int index, st
 	return end_change(q, &set_verb, l->name, index, f);
 }
 
+/* The settings of the families in a message of their own. In one message the kernel sets up first: the
+ * link has its IPv6 address by the time that 'none' is read, and its search for duplicates floods a bridge.
+ */
+static int put_settings(struct net_queue *q, const struct net_link *l, int index, struct fault *f)
+{
+	struct ifinfomsg h = { .ifi_index = index };
+
+	begin_change(q, RTM_SETLINK, &h, l->name);
+	put_families(q, l);
+	return end_change(q, &set_verb, l->name, index, f);
+}
+
 /* RTM_SETLINK leaves the kind's own data alone, RTM_NEWLINK takes all. */
 static int put_change(struct net_queue *q, const struct net_link *l, int index, int64_t master,
 		      struct fault *f)
@@ -391,7 +403,8 @@ static int put_change(struct net_queue *q, const struct net_link *l, int index, 
 	put_mac(q, &l->address);
 	if (master >= 0)
 		net_put_u32(q, IFLA_MASTER, (uint32_t)master);
-	put_families(q, l);
+	if (l->up != 1)
+		put_families(q, l);
 	put_kind(q, l, 0);
 	return end_change(q, &set_verb, l->name, index, f);
 }
@@ -409,7 +422,9 @@ static int change(struct net_queue *q, const struct net_link *l, int index, int6
 {
 	int rc = 0;
 
-	if (changes_more_than_port(l, master))
+	if (l->up == 1 && (l->addrgenmode >= 0 || has_ipv4(l)))
+		rc = put_settings(q, l, index, f);
+	if (rc == 0 && changes_more_than_port(l, master))
 		rc = put_change(q, l, index, master, f);
 	if (rc == 0 && net_link_port_given(l))
 		rc = put_port(q, l, index, f);

@@ -45,6 +45,15 @@ describe("luabox.sys.net links #root", function()
     assert.equal("bridge", ip.link("br0").linkinfo.info_kind)
   end)
 
+  it("get no IPv6 address with addrgenmode none, set up in the same call", function()
+    net.link_add { kind = "bridge", name = "br0", up = true, addrgenmode = "none" }
+    finally(function() net.link_delete "br0"; net.link_delete "v0" end)
+    net.link_add { kind = "veth", name = "v0", master = "br0", up = true, addrgenmode = "none", peer = { name = "v1" } }
+    net.link_set { name = "v1", up = true, addrgenmode = "none" }
+    assert.equal("UP", ip.link("br0").operstate)
+    assert.equal("", ip.run "ip -6 -o address show scope link")
+  end)
+
   it("of kind bridge have its options", function()
     s:link_add {
       kind = "bridge", name = "br0", index = 42, up = true, mtu = 1400, address = "02:00:00:00:00:01", group = 3,
