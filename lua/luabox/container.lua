@@ -16,12 +16,12 @@
 local confinement = require "luabox.confinement"
 local description = require "luabox.container_description"
 local errors = require "luabox.error"
-local limits = require "luabox.limits"
 local names = require "luabox.names"
 local options = require "luabox.options"
 local root = require "luabox.root"
 local scope = require "luabox.scope"
-local sys = require("luabox").sys
+local luabox = require "luabox"
+local sys = luabox.sys
 
 local container_methods = {}
 local container_mt = { __name = "luabox.container", __index = container_methods }
@@ -90,7 +90,7 @@ end
 
 local function begin(self, undo)
   connect(self)
-  self.cgroup = limits.apply(self.name, self.limits, undo)
+  if next(self.limits) then self.cgroup = luabox.limits.apply(self.name, self.limits, undo) end
   local process = undo:own(first_process(self))
   for _, endpoint in ipairs(self.endpoints) do
     endpoint.on_change = function() names.refresh(process:pid(), self) end
@@ -100,9 +100,15 @@ local function begin(self, undo)
   return process
 end
 
+-- Adds to a result which limit it was, if one killed.
+local function explain(self, result)
+  if not self.cgroup or result.signal ~= "KILL" then return end
+  result.reason, result.killed_by = luabox.limits.reason(self.cgroup, self.name)
+end
+
 -- The end of the first process is the end of the run: its cgroup, port maps and descriptors go.
 local function ended(self, result)
-  result.reason, result.killed_by = limits.reason(self.cgroup, self.name)
+  explain(self, result)
   self.result = result
   local run = self.run_undo
   self.run_undo, self.process, self.cgroup = nil, nil, nil
@@ -250,7 +256,7 @@ local function run(self, command, o)
   end
   local result = process:wait()
   result.stdout, result.stderr = stdout, stderr
-  if result.signal == "KILL" then result.reason, result.killed_by = limits.reason(self.cgroup, self.name) end
+  explain(self, result)
   return result
 end
 

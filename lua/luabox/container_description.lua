@@ -3,7 +3,6 @@
 -- @module luabox.container_description
 
 local options = require "luabox.options"
-local port_map = require "luabox.port_map"
 local sys = require("luabox").sys
 
 local M = {}
@@ -66,7 +65,7 @@ local spec = {
   network = { "any", NETWORK, { "enum", names = { "none", "host" } } },
   networks = { "list", of = LINK, min = 1 },
   address = ADDRESSES,
-  ports = port_map.option,
+  ports = { "ports" },
   hosts = { "map", key = { "string", min = 1 }, of = { "address", prefix = "none" }, default = {} },
   dns = { "list", of = { "address", prefix = "none" }, max = 3 },
   memory = { "size", min = 4096 },

@@ -8,12 +8,11 @@ local M = {}
 
 --- Makes the cgroup, told to the keeper before it is made.
 -- @tparam string name the container's
--- @tparam {[string]=any} limits by cgroup v2's names; without any there is no cgroup
+-- @tparam {[string]=any} limits by cgroup v2's names
 -- @tparam luabox.scope undo gets the cgroup's removal
--- @treturn ?luabox.cgroup
+-- @treturn luabox.cgroup
 -- @raise luabox.error
 function M.apply(name, limits, undo)
-  if next(limits) == nil then return nil end
   local o = { name = ("%s-%d"):format(name, sys.process.id()) }
   for limit, value in pairs(limits) do o[limit] = value end
   local cgroup, token = luabox.keeper.get():create_cgroup(o)
@@ -26,12 +25,12 @@ function M.apply(name, limits, undo)
 end
 
 --- Why a process of the cgroup was killed.
--- @tparam ?luabox.cgroup cgroup
+-- @tparam luabox.cgroup cgroup
 -- @tparam string name the container's
 -- @treturn ?string as in "killed by memory.max of web (64.0 MiB)"; nil if no limit killed
 -- @treturn[2] table the cgroup's `killed_by`
 function M.reason(cgroup, name)
-  local by = cgroup and cgroup:killed_by()
+  local by = cgroup:killed_by()
   if not by or by.limit ~= "memory.max" then return nil end
   return ("killed by %s of %s (%s)"):format(by.limit, name, luabox.units.format_size(by.value)), by
 end

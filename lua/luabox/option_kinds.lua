@@ -21,6 +21,7 @@ M.accepts = {
   duration = { number = true, string = true },
   address = { string = true, table = true },
   subnet = { string = true, table = true },
+  ports = { table = true },
   handle = { userdata = true, number = true },
   object = { table = true, userdata = true },
 }
@@ -141,6 +142,13 @@ function checks.subnet(value)
   if address.is(value) then value = tostring(value) end
   if type(value) ~= "string" then return nil, M.expected("string", value) end
   return address.subnet(value)
+end
+
+function checks.ports(value)
+  local option = require("luabox.port_map").option
+  local list, problem = checks.list(value, option)
+  if problem then return nil, problem end
+  return option.check(list)
 end
 
 local function is_open_handle(value)

@@ -17,6 +17,7 @@
 -- * `duration`: seconds, or "1.5s", "200ms", "5m"; `min`, `max`
 -- * `address`: a luabox.address from "10.0.0.2" or "10.0.0.2/24"; `prefix` is "required" or "none"
 -- * `subnet`: the same, with a prefix and without host bits
+-- * `ports`: a list of port maps, as `luabox.port_map.parse` gives them
 -- * `handle`: a handle, an io file or a descriptor number
 -- * `object`: a value whose metatable's `__name` is `is`
 -- * `any`: what one of the descriptions that follow takes, the last to speak for a value that fits none; any value
