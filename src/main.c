@@ -246,6 +246,23 @@ static int protected_main(lua_State *L)
 	return 1;
 }
 
+/* What the state frees while it closes, the end of the process frees at once. */
+static void *keep(void *context, void *block, size_t old_size, size_t new_size)
+{
+	(void)context;
+	(void)old_size;
+	return new_size ? realloc(block, new_size) : NULL;
+}
+
+static void close_state(lua_State *L)
+{
+	program_signals_closing();
+#ifndef __SANITIZE_ADDRESS__
+	lua_setallocf(L, keep, NULL);
+#endif
+	lua_close(L);
+}
+
 int main(int argc, char **argv)
 {
 	lua_State *L = luaL_newstate();
@@ -263,8 +280,7 @@ int main(int argc, char **argv)
 	status = lua_pcall(L, 2, 1, 0);
 	program_report(L, status, progname);
 	status = status == LUA_OK ? (int)lua_tointeger(L, -1) : EXIT_FAILURE;
-	program_signals_closing();
-	lua_close(L);
+	close_state(L);
 	fflush(NULL);
 	if (program_signals_ended_by())
 		program_signals_die(program_signals_ended_by());
