@@ -214,22 +214,49 @@ static int close_on_exec(struct fault *f)
 	return fault_set(f, errno, "close_range", "%s", "");
 }
 
+/* The first descriptor from 'from' on that the program or we have a use for; -1: none. */
+static int next_used(const struct child *c, int from)
+{
+	const struct proc_spawn *s = c->spawn;
+	int next = -1;
+
+	for (size_t i = 0; i < s->fd_count + 2; i++) {
+		int fd = i < s->fd_count ? s->fds[i].target : i == s->fd_count ? c->report : c->result;
+
+		if (fd >= from && (next < 0 || fd < next))
+			next = fd;
+	}
+	return next;
+}
+
+/* Not merely on exec: the program's name may be a link of an untrusted root to /proc/self/fd/N, and
+ * so to a program of the host, which could then be written to (CVE-2019-5736). */
+static int close_unused(const struct child *c, struct fault *f)
+{
+	int from = STDERR_FILENO + 1, used, rc = 0;
+
+	for (; rc == 0 && (used = next_used(c, from)) >= 0; from = used + 1)
+		if (used > from)
+			rc = close_range((unsigned)from, (unsigned)used - 1, 0);
+	if (rc == 0)
+		rc = close_range((unsigned)from, ~0U, 0);
+	return rc < 0 ? fault_set(f, errno, "close_range", "%s", "") : 0;
+}
+
 /* All sources are lifted out of the way first, so that { [3] = 4, [4] = 3 } swaps. */
 static int place(struct child *c, struct fault *f)
 {
 	const struct proc_spawn *s = c->spawn;
 	int rc = lift_all(c, f);
 
-	/* a body goes on using what its handles hold; a program has no use for it */
-	if (rc == 0 && s->argv)
-		rc = close_on_exec(f);
 	for (int i = 0; i < 3 && rc == 0; i++) {
 		rc = put(c->streams[i], i, f);
 		util_close(c->streams[i]);
 	}
 	for (size_t i = 0; i < s->fd_count && rc == 0; i++)
 		rc = put(s->fds[i].lifted, s->fds[i].target, f);
-	return rc;
+	/* a body goes on using what its handles hold; a program has no use for it */
+	return rc == 0 && s->argv ? close_unused(c, f) : rc;
 }
 
 static void tell(const struct child *c, const struct proc_report *r)

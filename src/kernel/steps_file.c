@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT
  * Steps on the file system. After "root" every path is one of the new root, which may be
- * anybody's: nothing leads out of it any more, so names are looked up as they are.
+ * anybody's. Only a link of /proc can lead out of it, to what our descriptors hold of the host: none
+ * is followed where something is made, changed or covered.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/openat2.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -22,14 +25,62 @@ int step_propagation(struct step *st, struct steps *s, struct fault *f)
 	return mnt_propagation(st->propagation.path, st->propagation.flags, f);
 }
 
+/* ---- paths of an untrusted root ---- */
+
+/* open(2) with a mode of 0644, but for links such as /proc/self/fd/3. */
+static int open_plain(const char *path, int flags)
+{
+	struct open_how how = { .flags = (uint64_t)(flags | O_CLOEXEC),
+				.mode = flags & O_CREAT ? 0644 : 0,
+				.resolve = RESOLVE_NO_MAGICLINKS };
+
+	return retry_eintr((int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how));
+}
+
+static int refuse(int error, const char *op, const char *path, struct fault *f)
+{
+	fault_set(f, error, op, "%s", path);
+	if (error == ELOOP)
+		fault_hint(f, "there is a loop of symbolic links in it, or a link of /proc, which is not "
+			      "followed: it may lead out of the root");
+	return -error;
+}
+
+/* The directory of what is made at 'path', with its 'name' there. */
+static int open_parent(const char *path, const char **name, const char *op, struct fault *f)
+{
+	size_t length = strlen(path);
+	char way[PATH_MAX];
+	int fd;
+
+	while (length > 0 && path[length - 1] == '/')
+		length--;
+	while (length > 0 && path[length - 1] != '/')
+		length--;
+	if (length >= sizeof way)
+		return fault_set(f, ENAMETOOLONG, op, "%.200s", path);
+	*name = path + length;
+	memcpy(way, path, length);
+	way[length] = '\0';
+	fd = open_plain(length > 0 ? way : ".", O_PATH | O_DIRECTORY);
+	return fd < 0 ? refuse(errno, op, path, f) : fd;
+}
+
 /* ---- creating ---- */
 
 static int make_directory(const char *path, int64_t mode, struct fault *f)
 {
-	if (mkdir(path, mode < 0 ? DIRECTORY_MODE : (mode_t)mode) < 0)
+	const char *name;
+	cleanup_fd int parent = open_parent(path, &name, "mkdir", f);
+
+	if (parent < 0)
+		return parent;
+	if (mkdirat(parent, name, mode < 0 ? DIRECTORY_MODE : (mode_t)mode) < 0)
 		return fault_set(f, errno, "mkdir", "%s", path);
 	/* past the umask, but not for what somebody else has made */
-	return mode >= 0 && chmod(path, (mode_t)mode) < 0 ? fault_set(f, errno, "chmod", "%s", path) : 0;
+	return mode >= 0 && fchmodat(parent, name, (mode_t)mode, 0) < 0
+		       ? fault_set(f, errno, "chmod", "%s", path)
+		       : 0;
 }
 
 /* The directories on the way to 'path'. */
@@ -62,17 +113,20 @@ static int ensure_directory(const char *path, int64_t mode, struct fault *f)
 
 static int create_file(const char *path, struct fault *f)
 {
-	cleanup_fd int fd = open(path, O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	cleanup_fd int fd = open_plain(path, O_RDONLY | O_CREAT | O_EXCL);
 
-	return fd < 0 && errno != EEXIST ? fault_set(f, errno, "create", "%s", path) : 0;
+	return fd < 0 && errno != EEXIST ? refuse(errno, "create", path, f) : 0;
 }
 
 /* A mount point. */
 static int create(const char *path, int64_t what, struct fault *f)
 {
+	cleanup_fd int fd = open_plain(path, O_PATH);
 	int rc;
 
-	if (what == STEP_CREATE_NOTHING || access(path, F_OK) == 0)
+	if (fd < 0 && errno == ELOOP)
+		return refuse(ELOOP, "mount", path, f);
+	if (fd >= 0 || what == STEP_CREATE_NOTHING)
 		return 0;
 	rc = make_parents(path, f);
 	if (rc < 0)
@@ -200,8 +254,13 @@ int step_mkdir(struct step *st, struct steps *s, struct fault *f)
 
 int step_symlink(struct step *st, struct steps *s, struct fault *f)
 {
+	const char *name;
+	cleanup_fd int parent = open_parent(st->file.path, &name, "symlink", f);
+
 	(void)s;
-	return symlink(st->file.target, st->file.path) < 0
+	if (parent < 0)
+		return parent;
+	return symlinkat(st->file.target, parent, name) < 0
 		       ? fault_set(f, errno, "symlink", "%s", st->file.path)
 		       : 0;
 }
@@ -210,10 +269,15 @@ int step_mknod(struct step *st, struct steps *s, struct fault *f)
 {
 	const mode_t mode = st->file.mode < 0 ? 0666 : (mode_t)st->file.mode;
 	const dev_t device = makedev((unsigned)st->file.major, (unsigned)st->file.minor);
+	const char *name;
+	cleanup_fd int parent = open_parent(st->file.path, &name, "mknod", f);
 
 	(void)s;
-	if (mknod(st->file.path, (mode_t)st->file.type | mode, device) == 0)
-		return chmod(st->file.path, mode) < 0 ? fault_set(f, errno, "chmod", "%s", st->file.path) : 0;
+	if (parent < 0)
+		return parent;
+	if (mknodat(parent, name, (mode_t)st->file.type | mode, device) == 0)
+		return fchmodat(parent, name, mode, 0) < 0 ? fault_set(f, errno, "chmod", "%s", st->file.path)
+							   : 0;
 	fault_set(f, errno, "mknod", "%s", st->file.path);
 	if (f->error == EPERM)
 		return fault_hint(f,
@@ -235,41 +299,75 @@ static int write_all(int fd, const char *data, size_t size)
 	return 0;
 }
 
+/* A regular file: on a pipe the start would wait for a reader, and a device is not the container's. */
+static int open_for_writing(const char *path, int append, struct fault *f)
+{
+	const int flags = O_WRONLY | O_CREAT | O_NONBLOCK | O_NOCTTY | (append ? O_APPEND : O_TRUNC);
+	cleanup_fd int fd = open_plain(path, flags);
+	struct stat st;
+
+	if (fd < 0)
+		return refuse(errno, "open", path, f);
+	if (fstat(fd, &st) < 0)
+		return fault_set(f, errno, "fstat", "%s", path);
+	if (S_ISREG(st.st_mode))
+		return take_fd(&fd);
+	fault_set(f, EINVAL, "open", "%s", path);
+	return fault_hint(f, "it is not a regular file");
+}
+
 int step_write(struct step *st, struct steps *s, struct fault *f)
 {
-	const int flags = O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | (st->file.append ? O_APPEND : O_TRUNC);
 	int rc = st->file.parents ? make_parents(st->file.path, f) : 0;
-	cleanup_fd int fd = rc < 0 ? -1 : retry_eintr(open(st->file.path, flags, 0644));
+	cleanup_fd int fd = rc < 0 ? rc : open_for_writing(st->file.path, st->file.append, f);
 
 	(void)s;
-	if (rc < 0)
-		return rc;
 	if (fd < 0)
-		return fault_set(f, errno, "open", "%s", st->file.path);
+		return fd;
 	if (st->file.mode >= 0 && fchmod(fd, (mode_t)st->file.mode) < 0)
 		return fault_set(f, errno, "chmod", "%s", st->file.path);
 	rc = write_all(fd, st->file.data, strlen(st->file.data));
 	return rc < 0 ? fault_set(f, -rc, "write", "%s", st->file.path) : 0;
 }
 
+/* Removed, or given to somebody, is the name and no link's target. */
 int step_unlink(struct step *st, struct steps *s, struct fault *f)
 {
+	const char *name;
+	cleanup_fd int parent = open_parent(st->file.path, &name, "unlink", f);
+
 	(void)s;
-	return unlink(st->file.path) < 0 ? fault_set(f, errno, "unlink", "%s", st->file.path) : 0;
+	if (parent < 0)
+		return parent;
+	return unlinkat(parent, name, 0) < 0 ? fault_set(f, errno, "unlink", "%s", st->file.path) : 0;
 }
 
+/* A link at its end is followed, but no link of /proc. */
 int step_chmod(struct step *st, struct steps *s, struct fault *f)
 {
+	const char *name;
+	cleanup_fd int parent = open_parent(st->file.path, &name, "chmod", f);
+	cleanup_fd int fd = parent < 0 ? -1 : open_plain(st->file.path, O_PATH);
+
 	(void)s;
-	return chmod(st->file.path, (mode_t)st->file.mode) < 0
+	if (parent < 0)
+		return parent;
+	if (fd < 0)
+		return refuse(errno, "chmod", st->file.path, f);
+	return fchmodat(parent, name, (mode_t)st->file.mode, 0) < 0
 		       ? fault_set(f, errno, "chmod", "%s", st->file.path)
 		       : 0;
 }
 
 int step_chown(struct step *st, struct steps *s, struct fault *f)
 {
+	const char *name;
+	cleanup_fd int parent = open_parent(st->file.path, &name, "chown", f);
+
 	(void)s;
-	if (lchown(st->file.path, (uid_t)st->file.uid, (gid_t)st->file.gid) == 0)
+	if (parent < 0)
+		return parent;
+	if (fchownat(parent, name, (uid_t)st->file.uid, (gid_t)st->file.gid, AT_SYMLINK_NOFOLLOW) == 0)
 		return 0;
 	fault_set(f, errno, "chown", "%s", st->file.path);
 	if (f->error == EINVAL)

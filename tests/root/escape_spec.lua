@@ -1,0 +1,84 @@
+-- What an untrusted root, or a program in it, tries in order to get at the host, and what it gets.
+local luabox = require "luabox"
+
+local function shell(format, ...)
+  assert(os.execute(format:format(...)))
+end
+
+-- A root with busybox, whose `path` is a link to `target`.
+local function make_root(path, target)
+  local root = os.tmpname()
+  os.remove(root)
+  shell("mkdir -p %s/bin %s/etc %s/proc %s/dev %s/sys && cp /bin/busybox %s/bin/sh", root, root, root, root, root, root)
+  shell("rm -rf %s%s && ln -s %s %s%s", root, path, target, root, path)
+  finally(function() shell("rm -rf %s", root) end)
+  return root
+end
+
+local function failure(f, ...)
+  local ok, e = pcall(f, ...)
+  assert.is_false(ok)
+  return tostring(e)
+end
+
+local NOT_FOLLOWED = "a link of /proc, which is not followed: it may lead out of the root"
+
+describe("an untrusted root #root", function()
+  it("cannot have a file of the host written through what the starting process holds", function()
+    shell "echo precious > /tmp/victim"
+    finally(function() os.remove "/tmp/victim" end)
+    local here <close> = luabox.sys.mount.open_tree("/", "")
+    for _, fd in ipairs { here:fileno(), here:fileno() + 1, here:fileno() + 2 } do
+      for _, access in ipairs { "overlay", "rw" } do
+        local rootfs = make_root("/etc/hosts", ("/proc/self/fd/%d/tmp/victim"):format(fd))
+        local box <close> = luabox.container { name = "box", rootfs = rootfs, access = access }
+        pcall(box.start, box)
+        local victim <close> = assert(io.open "/tmp/victim")
+        assert.equal("precious\n", victim:read "a")
+      end
+    end
+  end)
+
+  it("cannot have a file, a directory or a device made outside", function()
+    shell "mkdir /tmp/outside"
+    finally(function() shell "rm -r /tmp/outside" end)
+    local outside <close> = luabox.sys.mount.open_tree("/tmp/outside", "")
+    local link = ("/proc/self/fd/%d"):format(outside:fileno())
+    local rootfs = make_root("/out", link)
+    for _, more in ipairs {
+      { files = { ["/out/file"] = "x" } },
+      { files = { ["/out/directory/file"] = "x" } },
+      { mounts = { { target = "/out/mount", type = "tmpfs" } } },
+      { mounts = { { target = "/out/bound", source = "/etc/passwd" } } },
+      { mounts = { { target = "/out", type = "tmpfs" } } },
+    } do
+      more.name, more.rootfs, more.access = "box", rootfs, more.files and "overlay" or "rw"
+      local box <close> = luabox.container(more)
+      assert.matches(NOT_FOLLOWED, failure(box.start, box), 1, true)
+    end
+    local box <close> = luabox.container { name = "box", rootfs = make_root("/dev", link) }
+    assert.matches(NOT_FOLLOWED, failure(box.start, box), 1, true)
+    assert.same({}, luabox.sys.file.list "/tmp/outside")
+  end)
+
+  it("cannot have a program of the host run through what the starting process holds", function()
+    local here <close> = luabox.sys.mount.open_tree("/bin", "")
+    local link = ("/proc/self/fd/%d/busybox"):format(here:fileno())
+    local rootfs, command = make_root("/bin/evil", link), { "/bin/evil", "sh" }
+    for _, init in ipairs { true, false } do
+      local box <close> = luabox.container { name = "box", rootfs = rootfs, command = command, init = init }
+      assert.matches("exec /bin/evil: No such file or directory", failure(box.start, box), 1, true)
+    end
+    local box <close> = luabox.container { name = "box", rootfs = rootfs }:start()
+    assert.matches("exec /bin/evil: No such file or directory", failure(box.run, box, command), 1, true)
+  end)
+
+  it("does not hold up the start with a pipe, nor has a device written to", function()
+    for _, make in ipairs { "mkfifo %s/etc/hosts", "mknod %s/etc/hosts c 1 3" } do
+      local rootfs = make_root("/x", "y")
+      shell(make, rootfs)
+      local box <close> = luabox.container { name = "box", rootfs = rootfs }
+      assert.matches("open /etc/hosts: ", failure(box.start, box), 1, true)
+    end
+  end)
+end)
