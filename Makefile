@@ -196,7 +196,7 @@ $(BUILD)/%.o: src/%.c
 	@mkdir -p $(@D)
 	$(say)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -c -o $@ $<
 
-$(BUILD)/embedded.h: tools/embed.lua Makefile $(LUA_FILES)
+$(BUILD)/embedded.h: tools/embed.lua tools/bytecode.lua Makefile $(LUA_FILES)
 	@mkdir -p $(@D)
 	$(say)$(LUA) tools/embed.lua $@ $(MODULES)
 
@@ -264,7 +264,7 @@ check-lua54: tests ## run the Lua tests under lua5.4 with luabox.so only
 
 asan: ## build into build-asan with the address and undefined behaviour sanitizers, run every test there
 	@$(MAKE) --no-print-directory BUILD=build-asan SANITIZE=1 CFLAGS="-O1 -g" tests
-	@UBSAN_OPTIONS=print_stacktrace=1 LUABOX_TIMEOUT=600 tests/run --build build-asan --under luabox
+	@UBSAN_OPTIONS=print_stacktrace=1 LUABOX_TIMEOUT=600 LUABOX_KILLS=20 tests/run --build build-asan --under luabox
 
 bench: all ## compare with bare C floors and with peers (installs them)
 	vendor/install bench
