@@ -63,7 +63,7 @@ end
 -- ---- the process ----
 
 local function process_options(self, steps)
-  table.insert(steps, 1, { "cgroup", fds = self.cgroup and self.cgroup:attach_fds() or {} })
+  table.insert(steps, 1, { "cgroup", fds = self.cgroup and self.cgroup_fds or {} })
   return {
     steps = steps, cgroup = self.cgroup and self.cgroup:fd(), env = self.env, cwd = self.cwd,
     stdin = self.stdin, stdout = self.stdout, stderr = self.stderr, setsid = true,
@@ -90,7 +90,7 @@ end
 
 local function begin(self, undo)
   connect(self)
-  if next(self.limits) then self.cgroup = luabox.limits.apply(self.name, self.limits, undo) end
+  if next(self.limits) then self.cgroup, self.cgroup_fds = luabox.limits.apply(self.name, self.limits, undo) end
   local process = undo:own(first_process(self))
   for _, endpoint in ipairs(self.endpoints) do
     endpoint.on_change = function() names.refresh(process:pid(), self) end
@@ -219,6 +219,7 @@ container_methods.close = container_methods.delete
 local run_spec = {
   input = { "string" },
   timeout = { "duration", min = 0 },
+  max_output = { "size", min = 1, default = 64 << 20 },
   env = description.environment,
   cwd = description.directory,
   user = description.user,
@@ -249,10 +250,13 @@ local function run(self, command, o)
   p.env, p.cwd = merged(self.env, o.env), o.cwd or self.cwd
   p.stdin, p.stdout, p.stderr = o.input and "pipe" or "null", "pipe", "pipe"
   local process <close> = sys.process.spawn(p)
-  local stdout, stderr, why = sys.process.communicate(process, { input = o.input, timeout = o.timeout })
+  local stdout, stderr, why = sys.process.communicate(process,
+    { input = o.input, timeout = o.timeout, limit = o.max_output })
   if why then
-    errors.raise { op = "run", subject = table.concat(command, " "), code = "ETIMEDOUT",
-      message = ("not over after %g seconds; it was killed"):format(o.timeout) }
+    local late = why == "timeout"
+    errors.raise { op = "run", subject = table.concat(command, " "), code = late and "ETIMEDOUT" or "EFBIG",
+      message = late and ("not over after %g seconds; it was killed"):format(o.timeout)
+        or ("more than %d bytes of output; it was killed"):format(o.max_output) }
   end
   local result = process:wait()
   result.stdout, result.stderr = stdout, stderr
@@ -266,11 +270,12 @@ end
 -- @tparam[opt] table o
 -- @tparam[opt] string o.input what it reads from its standard input; nothing by default
 -- @tparam[opt] number o.timeout in seconds; as long as it takes by default
+-- @tparam[opt="64M"] integer|string o.max_output bytes of its standard output, and of its standard error
 -- @tparam[opt] table o.env added to the container's
 -- @tparam[opt] string o.cwd the container's by default
 -- @tparam[opt] table o.user { uid, gid, groups }, the container's by default
 -- @treturn table `code` or `signal`, `stdout`, `stderr`, and `reason` as `wait`; a code other than 0 is an outcome
--- @raise luabox.error: ETIMEDOUT (it is killed then), ENOENT, the container is not running
+-- @raise luabox.error: ETIMEDOUT and EFBIG (it is killed then), ENOENT, the container is not running
 function container_methods:run(command, o)
   command = as_command(command, "run")
   o = options.check(run_spec, o or {}, "run", 2)
@@ -306,7 +311,7 @@ function container_methods:call(f, ...)
   expect_running(self, "call in")
   local process <close> = sys.process.spawn {
     body = f, args = table.pack(...), join = joined(self), cgroup = self.cgroup and self.cgroup:fd(),
-    steps = { { "cgroup", fds = self.cgroup and self.cgroup:attach_fds() or {} } },
+    steps = { { "cgroup", fds = self.cgroup and self.cgroup_fds or {} } },
   }
   return process:result()
 end

@@ -21,7 +21,9 @@ function M.apply(name, limits, undo)
     cgroup:remove()
     token:forget()
   end)
-  return cgroup
+  local fds = cgroup:attach_fds()
+  for _, fd in ipairs(fds) do undo:own(fd) end
+  return cgroup, fds
 end
 
 --- Why a process of the cgroup was killed.

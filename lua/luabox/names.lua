@@ -1,6 +1,7 @@
 --- What a container sees under /etc to find others: hosts and resolv.conf.
 -- @module luabox.names
 
+local errors = require "luabox.error"
 local sys = require("luabox").sys
 
 local M = {}
@@ -50,11 +51,14 @@ function M.resolv_conf(dns)
   return table.concat(lines)
 end
 
---- Writes /etc/hosts anew in a container that runs, in place: programs that hold it open see it too.
+--- Writes /etc/hosts anew in a container that runs, in place: programs that hold it open see it too. What the container
+-- itself has made of the file, or of the room for it, is its own matter and no failure of its neighbours.
 -- @tparam integer pid of its first process
 -- @tparam table d its description
 function M.refresh(pid, d)
-  sys.file.write("/etc/hosts", M.hosts(d.endpoints, d.hosts), { root = ("/proc/%d/root"):format(pid) })
+  local text, place = M.hosts(d.endpoints, d.hosts), { root = ("/proc/%d/root"):format(pid) }
+  local ok, e = pcall(sys.file.write, "/etc/hosts", text, place)
+  if not ok and (not errors.is(e) or e.code == "EINTR") then error(e, 0) end
 end
 
 return M

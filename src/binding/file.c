@@ -397,7 +397,7 @@ Writes a file whole; it is made if it is not there.
 @bool[opt] options.exclusive fails if it is there
 @bool[opt] options.atomic writes a new file beside it and renames that, so that a reader sees the old or the
 new content; a symbolic link at the path is replaced
-@tparam[opt] string|handle options.root
+@tparam[opt] string|handle options.root inside it only a regular file is written to (else EINVAL or ENXIO)
 @raise luabox.error: ENOENT, EACCES, EEXIST, ENOSPC, EROFS
 @see open(2), rename(2)
 @usage luabox.sys.file.write("/tmp/example", "one\n", { atomic = true, mode = "600" })

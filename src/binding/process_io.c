@@ -6,6 +6,7 @@
 @submodule luabox.sys.process
 */
 #include <errno.h>
+#include <sys/ioctl.h>
 
 #include "binding/process.h"
 #include "kernel/pipe.h"
@@ -36,24 +37,51 @@ static void feed(lua_State *L, struct talk *t)
 		util_closep(&t->streams[0]->fd);
 }
 
-static void drain(lua_State *L, struct talk *t, int i)
+static int in_pipe(int fd)
+{
+	int n = 0;
+
+	return fd < 0 || ioctl(fd, FIONREAD, &n) < 0 ? 0 : n;
+}
+
+/* At the limit it is either one byte too much or the end. */
+static void refuse_more(struct talk *t, int i)
+{
+	if (in_pipe(t->streams[i]->fd) > 0)
+		t->why = "limit";
+	else
+		util_closep(&t->streams[i]->fd);
+}
+
+/* Returns how many bytes came, 0 for none. */
+static int drain(lua_State *L, struct talk *t, int i)
 {
 	struct box_buffer *b = t->output[i];
 	ssize_t n;
 
 	if (b->length == t->limit) {
-		t->why = "limit";
-		return;
+		refuse_more(t, i);
+		return 0;
 	}
 	n = box_buffer_read(L, b, t->streams[i]->fd, t->limit - b->length);
 	if (n < 0 && n != -EAGAIN)
 		box_fail(L, (int)n, "read", "output of the child");
 	if (n == 0)
 		util_closep(&t->streams[i]->fd);
+	return n < 0 ? 0 : (int)n;
 }
 
-/* One round; 0 when all pipes are closed or there is a reason to stop. What the process left
- * running may hold its pipes for ever: after its end only what is in them already is read. */
+/* What the process left running may hold its pipes for ever, or fill them for ever: after its end only
+ * what is in them already is read. */
+static void drain_rest(lua_State *L, struct talk *t, int i)
+{
+	int left = in_pipe(t->streams[i]->fd), n;
+
+	for (; left > 0 && (n = drain(L, t, i)) > 0; left -= n)
+		;
+}
+
+/* One round; 0 when all pipes are closed, the process has ended or there is a reason to stop. */
 static int talk_once(lua_State *L, struct talk *t, int64_t deadline)
 {
 	struct pollfd polls[4] = { [3] = { t->pidfd, POLLIN, 0 } };
@@ -69,14 +97,14 @@ static int talk_once(lua_State *L, struct talk *t, int64_t deadline)
 		t->why = "timeout";
 		return 0;
 	}
-	if (polls[3].revents && !polls[1].revents && !polls[2].revents)
-		return 0;
-	if (polls[0].revents)
+	if (polls[0].revents && !polls[3].revents)
 		feed(L, t);
 	for (int i = 1; i < 3; i++)
-		if (polls[i].revents)
+		if (polls[3].revents)
+			drain_rest(L, t, i);
+		else if (polls[i].revents)
 			drain(L, t, i);
-	return !t->why;
+	return !polls[3].revents && !t->why;
 }
 
 struct communicate_options {

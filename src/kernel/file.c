@@ -256,15 +256,35 @@ static int write_atomic(int root, const char *path, const struct file_write *w, 
 	return write_aside(&p, path, name, w, f);
 }
 
+/* Who made the root may have put a pipe there, on which to wait for a reader for ever. */
+static int refuse_irregular(int fd, const char *path, struct fault *f)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return fault_set(f, errno, "stat", "%s", path);
+	if (S_ISREG(st.st_mode))
+		return 0;
+	fault_set(f, EINVAL, "write", "%s", path);
+	return fault_hint(f, "it is not a regular file; inside a root nothing else is written to");
+}
+
 int file_write(int root, const char *path, const struct file_write *w, struct fault *f)
 {
-	int flags = O_WRONLY | O_CREAT | O_NOCTTY | (w->append ? O_APPEND : w->exclusive ? O_EXCL : O_TRUNC);
+	int flags = O_WRONLY | O_CREAT | O_NOCTTY | (root < 0 ? 0 : O_NONBLOCK) |
+		    (w->append      ? O_APPEND
+		     : w->exclusive ? O_EXCL
+				    : O_TRUNC);
 	cleanup_fd int fd = -1;
+	int rc;
 
 	if (w->atomic)
 		return write_atomic(root, path, w, f);
 	fd = file_open(root, path, flags, w->mode, f);
-	return fd < 0 ? fd : write_all(fd, path, w, f);
+	if (fd < 0)
+		return fd;
+	rc = root < 0 ? 0 : refuse_irregular(fd, path, f);
+	return rc < 0 ? rc : write_all(fd, path, w, f);
 }
 
 /* ---- links ---- */

@@ -28,6 +28,7 @@ struct file_write {
 	int atomic; /* a new file beside it takes its place when it is complete */
 };
 
+/* Inside a root only to a regular file. */
 int file_write(int root, const char *path, const struct file_write *w, struct fault *f);
 
 /* With 'parents' those that are missing are made too (mode 755), and a directory that is there is no error.

@@ -82,3 +82,62 @@ describe("an untrusted root #root", function()
     end
   end)
 end)
+
+describe("a hostile program #root", function()
+  it("does not hold up or spoil the start of its neighbours by what it makes of /etc/hosts", function()
+    for _, spoil in ipairs {
+      "mkfifo /etc/hosts", "mkdir /etc/hosts", "ln -s hosts /etc/hosts", "ln -s /proc/1/oom_score_adj /etc/hosts",
+      "ln -s /dev/zero /etc/hosts", "rm -r /etc && ln -s /nowhere /etc",
+    } do
+      local lan <close> = luabox.network { name = "lan", subnet = "10.9.0.0/24" }
+      local bad <close> = luabox.container { name = "bad", network = lan }:start()
+      bad:check { "sh", "-c", "rm /etc/hosts && " .. spoil }
+      local good <close> = luabox.container { name = "good", network = lan }:start()
+      assert.matches("10.9.0.1\tbad", good:check({ "cat", "/etc/hosts" }).stdout, 1, true)
+    end
+  end)
+
+  it("does not keep `run` with what it leaves running", function()
+    local box <close> = luabox.container { name = "box" }:start()
+    for _ = 1, 5 do
+      assert.equal(3, box:run({ "sh", "-c", "yes & yes >&2 & exit 3" }, { timeout = 20, max_output = "1G" }).code)
+      box:run { "killall", "yes" }
+    end
+  end)
+
+  it("cannot fill luabox's memory with its output", function()
+    local box <close> = luabox.container { name = "box" }:start()
+    for _, program in ipairs { "yes", "yes >&2" } do
+      assert.matches("more than 1048576 bytes of output; it was killed (EFBIG)",
+        failure(box.run, box, { "sh", "-c", program }, { max_output = "1M" }), 1, true)
+    end
+    assert.equal(1024, #box:run({ "head", "-c", "1024", "/dev/zero" }, { max_output = 1024 }).stdout)
+    box:run { "sh", "-c", "! pidof yes" }
+  end)
+
+  it("costs no descriptor each time that it is run", function()
+    local box <close> = luabox.container { name = "box", memory = "64M" }:start()
+    local function count() return #luabox.sys.file.list "/proc/self/fd" end
+    box:run { "true" }
+    collectgarbage()
+    collectgarbage "stop"
+    finally(function() collectgarbage "restart" end)
+    local before = count()
+    for _ = 1, 5 do
+      box:run { "true" }
+      box:call(function() end)
+    end
+    assert.equal(before, count())
+  end)
+end)
+
+describe("a root for a child, written to from outside #root", function()
+  it("is written to only in regular files", function()
+    shell "mkdir /tmp/r && mkfifo /tmp/r/pipe && mknod /tmp/r/null c 1 3"
+    finally(function() shell "rm -r /tmp/r" end)
+    local write = luabox.sys.file.write
+    assert.matches("open pipe: ", failure(write, "pipe", "x", { root = "/tmp/r" }), 1, true)
+    assert.matches("write null: Invalid argument (EINVAL); it is not a regular file",
+      failure(write, "null", "x", { root = "/tmp/r" }), 1, true)
+  end)
+end)
