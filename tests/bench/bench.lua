@@ -78,10 +78,10 @@ local function compare_containers()
   }, function(c)
     if c.command:find(BUNDLES, 1, true) then make_bundle(c.program) end
     return { name = c.name, sample = function()
-      local times = measure.process(c.command, QUICK and 10 or 20)
+      local times = measure.process(c.command, 5)
       return times and { time = times }
     end }
-  end), ROUNDS)
+  end), ROUNDS * 4) -- a few runs at a time: a millisecond is soon disturbed
   measure.report("/bin/true in a container, start to exit of the whole process", rows, { { "time", "ms" } }, out)
   -- What the floor does; luabox.container does far more: devices, masks, capabilities, a system call filter.
   hold("a container", rows, "luabox.sys.process", "time", 1.5)
