@@ -163,7 +163,7 @@ local function compare_ports(count)
     "COMMIT\n", count)
   local function inside(command)
     return function()
-      local times = measure.numbers(("%s %d %d"):format(command, count, 10))
+      local times = measure.numbers(("%s %d %d"):format(command, count, 5))
       for i, microseconds in ipairs(times or {}) do times[i] = microseconds / 1e3 end
       return times and { time = times }
     end
@@ -177,9 +177,10 @@ local function compare_ports(count)
   local rows = measure.interleave({
     { name = "floor (libnftnl)", sample = inside(BENCH .. "floor_nft") },
     { name = "luabox.sys.nft", sample = inside(LUABOX .. " tests/bench/ports.lua") },
-    { name = "nft -f, a process", sample = process "nft -f /tmp/bench/nft" },
-    { name = "iptables-restore, a process", sample = process "iptables-restore /tmp/bench/iptables" },
-  }, ROUNDS)
+    { name = "nft -f, a process", rounds = ROUNDS, sample = process "nft -f /tmp/bench/nft" },
+    { name = "iptables-restore, a process", rounds = ROUNDS,
+      sample = process "iptables-restore /tmp/bench/iptables" },
+  }, ROUNDS * 4)
   shell "nft flush ruleset"
   measure.report(("%d port maps"):format(count), rows, { { "time", "ms" } }, out)
   return rows
