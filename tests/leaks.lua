@@ -26,10 +26,14 @@ local function contents(path)
   return file and file:read("a") or ""
 end
 
--- Runs a command and gives its lines.
-local function output(command)
-  local pipe <close> = assert(io.popen(command))
-  return pipe:read("a")
+-- Calls `visit` with the path of each file and directory below, of one file system if its device is given.
+local function walk(directory, device, visit)
+  for _, name in ipairs(entries(directory)) do
+    local path = directory .. "/" .. name
+    local attributes = lfs.symlinkattributes(path) or {}
+    visit(path, attributes.mode)
+    if attributes.mode == "directory" and (not device or attributes.dev == device) then walk(path, device, visit) end
+  end
 end
 
 local sources = {}
@@ -94,11 +98,14 @@ function private.route(add)
 end
 
 private["nft table"] = function(add)
-  for line in output("nft list tables 2>/dev/null"):gmatch("[^\n]+") do add(line) end
+  local nft <close> = require("luabox.sys.nft").socket()
+  for _, t in ipairs(nft:tables()) do add(t.family .. " " .. t.name) end
 end
 
 function private.cgroup(add)
-  for line in output("find /sys/fs/cgroup -type d -name 'luabox*' 2>/dev/null"):gmatch("[^\n]+") do add(line) end
+  walk("/sys/fs/cgroup", nil, function(path, mode)
+    if mode == "directory" and path:find("/luabox[^/]*$") then add(path) end
+  end)
 end
 
 private["network namespace"] = function(add)
@@ -106,8 +113,11 @@ private["network namespace"] = function(add)
 end
 
 private["state file"] = function(add)
-  local command = "find /run /tmp -path /run/netns -prune -o -path '*luabox*' -print 2>/dev/null"
-  for line in output(command):gmatch("[^\n]+") do add(line) end
+  for _, directory in ipairs { "/run", "/tmp" } do
+    walk(directory, lfs.attributes(directory, "dev"), function(path)
+      if path:find "luabox" then add(path) end
+    end)
+  end
 end
 
 function private.sysctl(add)

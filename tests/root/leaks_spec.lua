@@ -48,7 +48,7 @@ describe("leak check #root", function()
   end)
 
   it("sees a table of nftables", function()
-    seen_command("+ nft table table inet box", "nft add table inet box", "nft delete table inet box")
+    seen_command("+ nft table inet box", "nft add table inet box", "nft delete table inet box")
   end)
 
   it("sees a control group", function()
