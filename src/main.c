@@ -246,6 +246,13 @@ static int protected_main(lua_State *L)
 	return 1;
 }
 
+/* The leak sanitizer wants all memory back. */
+#ifdef __SANITIZE_ADDRESS__
+#define FREES_ALL 1
+#else
+#define FREES_ALL 0
+#endif
+
 /* What the state frees while it closes, the end of the process frees at once. */
 static void *keep(void *context, void *block, size_t old_size, size_t new_size)
 {
@@ -257,9 +264,8 @@ static void *keep(void *context, void *block, size_t old_size, size_t new_size)
 static void close_state(lua_State *L)
 {
 	program_signals_closing();
-#ifndef __SANITIZE_ADDRESS__
-	lua_setallocf(L, keep, NULL);
-#endif
+	if (!FREES_ALL)
+		lua_setallocf(L, keep, NULL);
 	lua_close(L);
 }
 
