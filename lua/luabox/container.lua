@@ -96,7 +96,7 @@ local function begin(self, undo)
     endpoint.on_change = function() names.refresh(process:pid(), self) end
     undo:add(function() endpoint.on_change = nil end)
   end
-  if #self.ports > 0 then undo:own(self.endpoints[1].network:publish(self.endpoints[1], self.ports)) end
+  if #self.ports > 0 then undo:own(self.endpoints[1].network:publish_maps(self.endpoints[1], self.ports)) end
   return process
 end
 
@@ -167,6 +167,7 @@ end
 -- MiB)"); nil if the time is over
 -- @raise luabox.error if it was not started
 function container_methods:wait(timeout)
+  timeout = options.argument(description.timeout, timeout, "wait")
   if self.result then return self.result end
   if not self.process then expect_running(self, "wait for") end
   local result = self.process:wait(timeout)
@@ -178,8 +179,9 @@ end
 -- @tparam[opt="KILL"] string signal; KILL ends all of its processes
 -- @raise luabox.error if it is not running
 function container_methods:kill(signal)
+  signal = options.argument(description.signal, signal, "kill")
   expect_running(self, "kill")
-  self.process:kill(signal or "KILL")
+  self.process:kill(signal)
 end
 
 --- Stops it: SIGTERM, then SIGKILL to all of its processes if they are still there after a while.
@@ -188,6 +190,7 @@ end
 -- @treturn ?table as `wait`; nil if it was never started
 -- @raise luabox.error
 function container_methods:stop(timeout)
+  timeout = options.argument(description.timeout, timeout, "stop")
   if self:state() ~= "running" then return self.result end
   self.process:kill "TERM"
   local result = self:wait(timeout or self.stop_timeout)
@@ -215,22 +218,6 @@ end
 container_methods.close = container_methods.delete
 
 -- ---- further processes ----
-
-local run_spec = {
-  input = { "string" },
-  timeout = { "duration", min = 0 },
-  max_output = { "size", min = 1, default = 64 << 20 },
-  env = description.environment,
-  cwd = description.directory,
-  user = description.user,
-}
-
-local function as_command(command, where)
-  if type(command) == "string" then
-    options.fail(where, nil, "list of program and arguments expected, got string; there is no shell in between")
-  end
-  return options.check({ command = description.command }, { command = command }, where).command
-end
 
 local function merged(base, more)
   local result = {}
@@ -264,6 +251,12 @@ local function run(self, command, o)
   return result
 end
 
+local function checked_run(self, command, o, where)
+  command, o = description.check_run(command, o, where)
+  expect_running(self, "run in")
+  return errors.within("run in " .. label(self), run, self, command, o)
+end
+
 --- Runs a program in the container and collects what it wrote.
 -- @function container:run
 -- @tparam {string,...} command
@@ -277,10 +270,7 @@ end
 -- @treturn table `code` or `signal`, `stdout`, `stderr`, and `reason` as `wait`; a code other than 0 is an outcome
 -- @raise luabox.error: ETIMEDOUT and EFBIG (it is killed then), ENOENT, the container is not running
 function container_methods:run(command, o)
-  command = as_command(command, "run")
-  o = options.check(run_spec, o or {}, "run", 2)
-  expect_running(self, "run in")
-  return errors.within("run in " .. label(self), run, self, command, o)
+  return checked_run(self, command, o, "run")
 end
 
 --- Runs a program as `run` does, and raises if it fails.
@@ -290,7 +280,7 @@ end
 -- @treturn table as `run`
 -- @raise luabox.error that says how it ended and what it wrote last to its standard error
 function container_methods:check(command, o)
-  local result = self:run(command, o)
+  local result = checked_run(self, command, o, "check")
   if result.code == 0 then return result end
   errors.raise {
     op = "run", subject = table.concat(command, " "),
@@ -307,7 +297,7 @@ end
 -- @return its results: nil, booleans, numbers, strings, tables of these
 -- @raise its error; luabox.error if the container is not running
 function container_methods:call(f, ...)
-  if type(f) ~= "function" then options.fail("call", nil, "function expected, got " .. type(f)) end
+  options.argument(description.body, f, "call")
   expect_running(self, "call in")
   local process <close> = sys.process.spawn {
     body = f, args = table.pack(...), join = joined(self), cgroup = self.cgroup and self.cgroup:fd(),
@@ -319,6 +309,8 @@ end
 function container_mt:__tostring()
   return ("%s (%s)"):format(label(self), self:state())
 end
+
+options.methods(container_mt.__name, container_methods)
 
 container_mt.__close = errors.closer(container_methods.delete)
 -- When the state closes, handles may have been closed before: each of them undid its part.
@@ -332,16 +324,24 @@ local ENVIRONMENT = {
   container = "luabox",
 }
 
+-- What cannot be had is an option of the container, as it was written.
+local function take_place(self, i, link)
+  local place = {
+    name = self.name, address = link.address, interface = link.interface, mac = link.mac,
+    default_route = link.default_route or false,
+  }
+  return require("luabox.endpoint").take(link.network, place, function(name, text)
+    if name == "address" and self.networks then name = ("networks[%d].address"):format(i) end
+    options.fail("container", name, text)
+  end)
+end
+
 local function take_places(self)
   local undo <close> = scope.new()
   local endpoints = {}
   for i, link in ipairs(self.links) do
-    local endpoint = link.network:endpoint {
-      name = self.name, address = link.address, interface = link.interface, mac = link.mac,
-      default_route = link.default_route or false,
-    }
-    undo:add(function() endpoint:release() end)
-    endpoints[i] = endpoint
+    endpoints[i] = take_place(self, i, link)
+    undo:add(function() endpoints[i]:release() end)
   end
   undo:forget()
   return endpoints

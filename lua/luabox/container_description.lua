@@ -2,6 +2,7 @@
 -- The options are documented with `luabox.container`.
 -- @module luabox.container_description
 
+local kinds = require "luabox.option_kinds"
 local options = require "luabox.options"
 local sys = require("luabox").sys
 
@@ -10,14 +11,15 @@ local M = {}
 local HOST_NAME = { "string", min = 1, max = 63, pattern = "^%w[%w-]*$",
   says = "is not a host name: letters, digits and '-', not at the start" }
 local ABSOLUTE = { "string", min = 1, max = 4095, pattern = "^/", says = "is not an absolute path" }
-local ID = { "integer", min = 0, max = 4294967294 }
+local LAST_ID = 4294967294
+local ID = { "integer", min = 0, max = LAST_ID }
 local STREAM = { "any", { "handle" }, { "table", fields = {
   path = { "string", required = true, min = 1 }, mode = { "enum", names = { "r", "w", "a" } } } },
   { "enum", names = { "inherit", "null" } } }
 
 local ID_MAP = { "list", min = 1, max = 340, of = { "table", fields = {
-  inside = { "integer", required = true, min = 0, max = 4294967294 },
-  outside = { "integer", required = true, min = 0, max = 4294967294 },
+  inside = { "integer", required = true, min = 0, max = LAST_ID },
+  outside = { "integer", required = true, min = 0, max = LAST_ID },
   count = { "integer", default = 1, min = 1, max = 4294967295 } } } }
 
 local ADDRESSES = { "any", { "address", prefix = "none" },
@@ -25,11 +27,17 @@ local ADDRESSES = { "any", { "address", prefix = "none" },
 
 local NETWORK = { "object", is = "luabox.network" }
 
+-- The words that the core takes for an option, made at the first need.
+local mount_words = setmetatable({}, { __index = function(self, kind)
+  self[kind] = sys.mount.flags(kind)
+  return self[kind]
+end })
+
 local LINK = { "table", fields = {
   network = { NETWORK[1], is = NETWORK.is, required = true },
-  interface = { "string", min = 1, max = 15, pattern = "^[^/%s]+$", says = "has a '/' or a blank in it" },
+  interface = { "interface" },
   address = ADDRESSES,
-  mac = { "string", pattern = "^%x%x:%x%x:%x%x:%x%x:%x%x:%x%x$", says = "is not a MAC address: 02:00:00:00:00:01" },
+  mac = { "mac" },
   default_route = { "boolean" } } }
 
 local MOUNT = { "table", fields = {
@@ -37,18 +45,62 @@ local MOUNT = { "table", fields = {
   source = { "string", min = 1, max = 4095 },
   type = { "string", default = "bind", min = 1, max = 63 },
   flags = { "string" },
-  data = { "string" } } }
+  data = { "string", max = 4095 } } }
 
 local USER = { "table", fields = { uid = ID, gid = ID, groups = { "list", of = ID, max = 65536 } } }
 
-M.command = { "list", of = { "string" }, min = 1 }
-M.environment = { "map", key = { "string", min = 1, pattern = "^[^=]+$", says = "has a '=' in it" }, of = { "string" } }
-M.directory = ABSOLUTE
-M.user = USER
+-- The first word is a program's name.
+local function check_command(command)
+  if command[1] == "" then return nil, "the program's name is empty" end
+  return command
+end
+
+local COMMAND = { "list", of = { "string" }, min = 1, check = check_command }
+local VARIABLE = { "string", min = 1, pattern = "^[^=]+$", says = "has a '=' in it" }
+local ENVIRONMENT = { "map", key = VARIABLE, of = { "string" } }
+
+-- What the core says of a word that it does not know.
+local function known(f, word)
+  local ok, problem = pcall(f, word)
+  if ok or type(problem) ~= "string" then return word end
+  return nil, problem:match "%((.*)%)$"
+end
+
+local RESOURCE = { "string", check = function(name)
+  local resource, problem = known(sys.system.rlimit, name)
+  return resource, problem and problem:gsub("^unknown value ('.-')", "%1 is unknown")
+end }
+local UNLIMITED = { "string", pattern = "^unlimited$", says = "is neither a number nor 'unlimited'" }
+local CPUS = "'%s' is not a list of CPUs, such as '0-1,3'"
+
+local function check_cpus(text)
+  for part in (text .. ","):gmatch "([^,]*)," do
+    local first, last = part:match "^(%d+)%-?(%d*)$"
+    if not first or part:find "%-$" or (tonumber(last) or math.huge) < tonumber(first) then
+      return nil, CPUS:format(text)
+    end
+  end
+  return text
+end
+
+local IO_KEYS = { rbps = true, wbps = true, riops = true, wiops = true }
+
+local function check_io(text)
+  for word in text:gmatch "%S+" do
+    local key, value = word:match "^(%a+)=(%w+)$"
+    if not IO_KEYS[key] or value ~= "max" and not value:find "^%d+$" then
+      return nil, ("'%s' is not a limit, such as 'rbps=1048576'; there are rbps, wbps, riops and wiops"):format(word)
+    end
+  end
+  return text
+end
+
+local SYSCTL = { "string", pattern = "^%w[%w_./-]*[./][%w_./-]*%w$",
+  says = "is not a sysctl's name, such as 'net.ipv4.ip_forward'" }
 
 local spec = {
   name = { HOST_NAME[1], min = 1, max = 63, pattern = HOST_NAME.pattern, says = HOST_NAME.says, required = true },
-  command = M.command,
+  command = COMMAND,
   init = { "boolean", default = true },
   rootfs = { "string", min = 1, max = 4095 },
   access = { "enum", names = { "overlay", "ro", "rw" }, default = "overlay" },
@@ -57,7 +109,7 @@ local spec = {
   files = { "map", key = ABSOLUTE, of = { "string" }, default = {} },
   hostname = HOST_NAME,
   domainname = { "string", min = 1, max = 64 },
-  env = M.environment,
+  env = ENVIRONMENT,
   cwd = ABSOLUTE,
   user = { USER[1], fields = USER.fields, default = {} },
   uid_map = ID_MAP,
@@ -66,18 +118,20 @@ local spec = {
   networks = { "list", of = LINK, min = 1 },
   address = ADDRESSES,
   ports = { "ports" },
-  hosts = { "map", key = { "string", min = 1 }, of = { "address", prefix = "none" }, default = {} },
+  hosts = { "map", key = { "name" }, of = { "address", prefix = "none" }, default = {} },
   dns = { "list", of = { "address", prefix = "none" }, max = 3 },
   memory = { "size", min = 4096 },
   memory_swap = { "size", min = 0 },
   cpus = { "number", min = 0.01, max = 8192 },
   cpu_weight = { "integer", min = 1, max = 10000 },
-  cpuset = { "string", pattern = "^[%d,-]+$", says = "is not a list of CPUs: '0-1,3'" },
+  cpuset = { "string", check = check_cpus },
   pids = { "integer", min = 1, max = 4194304 },
-  io = { "map", key = { "string", pattern = "^%d+:%d+$", says = "is not a device: '8:0'" }, of = { "string" } },
-  rlimits = { "map", key = { "string" }, of = { "integer", min = 0 }, default = {} },
-  sysctls = { "map", key = { "string" }, of = { "any", { "integer" }, { "string" } }, default = {} },
-  capabilities = { "string" },
+  io = { "map", key = { "string", pattern = "^%d+:%d+$", says = "is not a device, such as '8:0'" },
+    of = { "string", min = 1, check = check_io } },
+  rlimits = { "map", key = RESOURCE, of = { "any", { "integer", min = 0 }, UNLIMITED }, default = {} },
+  sysctls = { "map", key = SYSCTL, default = {}, of = { "any", { "integer" },
+    { "string", pattern = "^[^\n]*$", says = "has more than one line" } } },
+  capabilities = { "flags", names = function() return sys.capability.names() end },
   seccomp = { "any", { "boolean" }, { "object", is = "luabox.seccomp" }, default = true },
   no_new_privs = { "boolean", default = true },
   stdin = { STREAM[1], STREAM[2], STREAM[3], STREAM[4], default = "null" },
@@ -90,10 +144,16 @@ local function fail(name, text, ...)
   options.fail("container", name, text:format(...))
 end
 
-local function same_limits(o)
+local function io_lines(devices)
+  local lines = {}
+  for device, text in pairs(devices or {}) do lines[#lines + 1] = device .. " " .. text end
+  return devices and lines
+end
+
+local function limits_of(o)
   return {
     ["memory.max"] = o.memory, ["memory.swap.max"] = o.memory_swap, ["cpu.max"] = o.cpus,
-    ["cpu.weight"] = o.cpu_weight, ["cpuset.cpus"] = o.cpuset, ["pids.max"] = o.pids, ["io.max"] = o.io,
+    ["cpu.weight"] = o.cpu_weight, ["cpuset.cpus"] = o.cpuset, ["pids.max"] = o.pids, ["io.max"] = io_lines(o.io),
   }
 end
 
@@ -116,7 +176,7 @@ local function name_interfaces(links)
   for i, link in ipairs(links) do
     link.interface = link.interface or "eth" .. i - 1
     if link.interface == "lo" or taken[link.interface] then
-      fail("networks", "[%d].interface: '%s' is taken in this container", i, link.interface)
+      fail(("networks[%d].interface"):format(i), "'%s' is taken in this container", link.interface)
     end
     taken[link.interface] = true
   end
@@ -127,7 +187,7 @@ local function choose_default_route(links)
   local asked
   for i, link in ipairs(links) do
     if link.default_route then
-      if asked then fail("networks", "[%d].default_route: networks[%d] has the default route already", i, asked) end
+      if asked then fail(("networks[%d].default_route"):format(i), "networks[%d] has it already", asked) end
       asked = i
     end
   end
@@ -150,17 +210,51 @@ local function check_ports(o, links)
   return o.ports or {}
 end
 
+-- What is wrong with one kind of ids of two ranges, or nil.
+local function range_problem(ranges, side)
+  for i, range in ipairs(ranges) do
+    local first, last = range[side], range[side] + range.count - 1
+    if last > LAST_ID then return ("range %d goes beyond the last id, %d"):format(i, LAST_ID) end
+    for j = 1, i - 1 do
+      if first < ranges[j][side] + ranges[j].count and ranges[j][side] <= last then
+        return ("the %s ids of ranges %d and %d overlap"):format(side, j, i)
+      end
+    end
+  end
+end
+
+local function check_ranges(o, name)
+  local problem = range_problem(o[name] or {}, "inside") or range_problem(o[name] or {}, "outside")
+  if problem then fail(name, "%s", problem) end
+end
+
 local function check_maps(o)
+  check_ranges(o, "uid_map")
+  check_ranges(o, "gid_map")
   if (o.uid_map == nil) ~= (o.gid_map == nil) then
     fail(o.uid_map and "gid_map" or "uid_map", "is missing: a user namespace needs both maps")
   end
   if o.uid_map and o.network == "host" then fail("uid_map", "cannot be combined with network = \"host\"") end
 end
 
+local function check_flags(i, mount)
+  local names = mount_words[mount.type == "bind" and "bind" or "mount"]
+  local _, problem = kinds.checks.flags(mount.flags or "", { names = names })
+  if problem then fail(("mounts[%d].flags"):format(i), "%s", problem) end
+end
+
 local function check_root(o)
   if o.rootfs and o.rootfs:sub(1, 1) ~= "/" then fail("rootfs", "'%s' is not an absolute path", o.rootfs) end
   if not o.rootfs and o.access ~= "overlay" then fail("access", "'%s' needs a 'rootfs'", o.access) end
   for i, mount in ipairs(o.mounts) do
+    check_flags(i, mount)
+    if not mount.target:find "[^/]" then
+      fail(("mounts[%d].target"):format(i), "'/' is the root itself, which 'rootfs' and 'access' tell")
+    end
+    if mount.type == "bind" and mount.data then
+      fail(("mounts[%d].data"):format(i), "a bind mount has none; its flags may be '%s'",
+        table.concat(mount_words.bind, "', '"))
+    end
     if mount.type == "bind" and not (mount.source or ""):find("^/") then
       fail(("mounts[%d].source"):format(i), "an absolute path of the host is needed for a bind mount")
     end
@@ -179,12 +273,46 @@ function M.check(o)
   name_interfaces(d.links)
   choose_default_route(d.links)
   d.ports = check_ports(d, d.links)
-  d.limits = same_limits(d)
+  d.limits = limits_of(d)
   d.hostname = d.hostname or d.name
   d.uid, d.gid, d.groups = d.user.uid or 0, d.user.gid or 0, d.user.groups or {}
   -- The embedded root's ping knows only raw sockets, and a LAN without ping is no laboratory.
   d.capabilities = d.capabilities or sys.capability.default() .. ",net_raw"
   return d
+end
+
+-- ---- what its methods take ----
+
+-- Of `wait` and `stop`, of `kill`, of `call`.
+M.timeout = { "duration", min = 0 }
+M.signal = { "any", { "string" }, { "integer" }, default = "KILL",
+  check = function(signal) return known(sys.signal.number, signal) end }
+M.body = { "function", required = true }
+
+local run_spec = {
+  input = { "string" },
+  timeout = M.timeout,
+  max_output = { "size", min = 1, default = 64 << 20 },
+  env = ENVIRONMENT,
+  cwd = ABSOLUTE,
+  user = USER,
+}
+
+--- Checks what `run` and `check` were given.
+-- @tparam table command
+-- @tparam ?table o
+-- @tparam string where "run" or "check"
+-- @treturn {string,...}
+-- @treturn table
+-- @raise an argument error
+function M.check_run(command, o, where)
+  if type(command) ~= "table" then
+    local hint = type(command) == "string" and "; there is no shell in between" or ""
+    local got = command == nil and "no value" or type(command)
+    options.fail(where, nil, ("list of program and arguments expected, got %s%s"):format(got, hint))
+  end
+  return options.check({ command = COMMAND }, { command = command }, where).command,
+    options.check(run_spec, o or {}, where, 2)
 end
 
 return M

@@ -13,37 +13,38 @@ local LOOPBACK = 1 -- lo is the first link of every network namespace
 local ADDRESS = { "address", prefix = "none" }
 
 local spec = {
-  name = { "string", required = true, min = 1, max = 63 },
+  name = { "name", required = true },
   address = { "any", ADDRESS, { "list", min = 1, max = 2, of = ADDRESS } },
-  interface = { "string", min = 1, max = 15, pattern = "^[^/%s]+$", says = "has a '/' or a blank in it",
-    default = "eth0" },
-  mac = { "string", pattern = "^%x%x:%x%x:%x%x:%x%x:%x%x:%x%x$", says = "is not a MAC address: 02:00:00:00:00:01" },
+  interface = { "interface", default = "eth0" },
+  mac = { "mac" },
   default_route = { "boolean", default = true },
 }
 
 local M = {}
 
-local function fail(name, text, ...)
-  options.fail("endpoint", name, text:format(...))
+local function fail(name, text)
+  options.fail("endpoint", name, text)
 end
 
 -- The asked addresses by IP version.
-local function by_version(network, asked)
+local function by_version(network, asked, refuse)
   local result = {}
   for _, a in ipairs(asked == nil and {} or asked[1] and asked or { asked }) do
     if not network.pools[a.version] then
-      fail("address", "%s: network '%s' has no IPv%d", a, network.name, a.version)
+      refuse("address", ("%s: network '%s' has no IPv%d"):format(a, network.name, a.version))
     end
-    if result[a.version] then fail("address", "two of IPv%d", a.version) end
+    if result[a.version] then
+      refuse("address", ("two of IPv%d; a member has one of each version"):format(a.version))
+    end
     result[a.version] = a
   end
   return result
 end
 
 -- One address of each version that the network has; none is kept if one cannot be had.
-local function take_addresses(network, name, asked)
+local function take_addresses(network, name, asked, refuse)
   local taken = {}
-  local wanted = by_version(network, asked)
+  local wanted = by_version(network, asked, refuse)
   for version = 4, 6, 2 do
     local pool = network.pools[version]
     if pool then
@@ -51,7 +52,7 @@ local function take_addresses(network, name, asked)
       if wanted[version] then a, problem = pool:take(wanted[version], name) else a, problem = pool:next(name) end
       if not a then
         for _, other in ipairs(taken) do network.pools[other.version]:release(other) end
-        fail("address", "%s", problem)
+        refuse("address", problem)
       end
       taken[#taken + 1] = a
     end
@@ -59,22 +60,33 @@ local function take_addresses(network, name, asked)
   return taken
 end
 
---- Makes a member of a network, which has taken its addresses but is not there yet: `network:endpoint`.
+--- Makes a member of a network, which has taken its addresses but is not there yet.
+-- @function take
+-- @tparam luabox.network network
+-- @tparam table d what `network:endpoint` takes, checked
+-- @tparam function refuse called with an option's name and a sentence if the name or an address cannot be had; raises
+-- @treturn luabox.endpoint
+function M.take(network, d, refuse)
+  if network.by_name[d.name] then
+    refuse("name", ("'%s' is in network '%s' already; names in a network are unique"):format(d.name, network.name))
+  end
+  local self = setmetatable(d, endpoint_mt)
+  self.network = network
+  self.addresses = take_addresses(network, d.name, d.address, refuse)
+  self.address = tostring(self.addresses[1]:host())
+  self.mac = d.mac or self.addresses[1]:mac()
+  network:add_member(self)
+  return self
+end
+
+--- The same from an unchecked table: `network:endpoint`.
 -- @function new
 -- @tparam luabox.network network
 -- @tparam table o as for `network:endpoint`
 -- @treturn luabox.endpoint
 -- @raise an argument error: the name or an address is taken, or an address is not of the subnet
 function M.new(network, o)
-  local d = options.check(spec, o, "endpoint")
-  if network.by_name[d.name] then fail("name", "'%s' is in network '%s' already", d.name, network.name) end
-  local self = setmetatable(d, endpoint_mt)
-  self.network = network
-  self.addresses = take_addresses(network, d.name, d.address)
-  self.address = tostring(self.addresses[1]:host())
-  self.mac = d.mac or self.addresses[1]:mac()
-  network:add_member(self)
-  return self
+  return M.take(network, options.check(spec, o, "endpoint"), fail)
 end
 
 local function gateway_of(self, a)
@@ -103,6 +115,9 @@ local function configure(self, namespace, index)
   batch:send()
 end
 
+local NAMESPACE = { "object", is = "luabox.namespace", required = true }
+local INDEX = { "integer", default = LOOPBACK + 1, min = LOOPBACK + 1, max = 2147483647 }
+
 --- Connects a network namespace: one message makes the pair of links, one end a port of the switch, the other born in
 -- the namespace; a second one gives addresses and routes. The link ends with the namespace.
 -- @function endpoint:connect
@@ -114,9 +129,10 @@ end
 -- local ns <close> = luabox.sys.namespace.create "net"
 -- lan:endpoint({ name = "a" }):connect(ns)
 function endpoint_methods:connect(namespace, index)
+  namespace = options.argument(NAMESPACE, namespace, "connect")
+  index = options.argument(INDEX, index, "connect", 2)
   local network = self.network
   network:start()
-  index = index or LOOPBACK + 1
   local port = network:new_port(self.name)
   network.socket:link_add {
     kind = "veth", name = port.name, index = port.index, master = port.master, up = true, mtu = network.mtu,
@@ -131,5 +147,7 @@ function endpoint_methods:release()
   for _, a in ipairs(self.addresses) do self.network.pools[a.version]:release(a) end
   self.network:remove_member(self)
 end
+
+options.methods(endpoint_mt.__name, endpoint_methods)
 
 return M

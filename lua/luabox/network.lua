@@ -4,6 +4,7 @@
 -- `luabox.network{…}` describes; the switch is made when the first member is connected.
 -- @module luabox.network
 
+local address = require "luabox.address"
 local address_pool = require "luabox.address_pool"
 local endpoint = require "luabox.endpoint"
 local errors = require "luabox.error"
@@ -17,16 +18,20 @@ local network_mt = { __name = "luabox.network", __index = network_methods }
 -- In a namespace of its own every index but that of lo is free: given here, none has to be asked for.
 local BRIDGE = { name = "switch", index = 2 }
 
+local IPV6_MTU = 1280 -- RFC 8200: the least
+
 local SUBNETS = { "any", { "subnet" }, { "list", min = 1, max = 2, of = { "subnet" } } }
 
 local spec = {
-  name = { "string", required = true, min = 1, max = 63, pattern = "^%w[%w_.-]*$",
-    says = "is not a name: letters, digits, '_', '.' and '-'" },
+  name = { "name", required = true },
   subnet = { SUBNETS[1], SUBNETS[2], SUBNETS[3], required = true },
   gateway = { "any", { "boolean" }, { "address", prefix = "none" } },
   nat = { "boolean", default = false },
   mtu = { "integer", min = 68, max = 65535 },
 }
+
+local MEMBER = { "object", is = "luabox.endpoint", required = true }
+local MAPS = { "ports", required = true }
 
 local M = {}
 
@@ -34,15 +39,41 @@ local function fail(name, text, ...)
   options.fail("network", name, text:format(...))
 end
 
+-- What the kernel, or everybody, uses in a way of its own.
+local SPECIAL = {
+  { "0.0.0.0/8", "stands for no address" }, { "127.0.0.0/8", "is every machine's own loopback" },
+  { "224.0.0.0/3", "is multicast or reserved" },
+  { "::/96", "holds the loopback and no address" }, { "fe80::/10", "is link-local: each link has it already" },
+  { "ff00::/8", "is multicast" },
+}
+
+local function refuse_special(subnet)
+  for _, special in ipairs(SPECIAL) do
+    if subnet:overlaps(address.subnet(special[1])) then
+      fail("subnet", "%s overlaps %s, which %s; take one of 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 or fd00::/8",
+        subnet, special[1], special[2])
+    end
+  end
+end
+
 -- One pool for each version of IP, with room for a gateway and at least one member.
 local function make_pools(subnets)
   local pools = {}
   for _, subnet in ipairs(subnets) do
     if pools[subnet.version] then fail("subnet", "two of IPv%d; one of each version is allowed", subnet.version) end
-    if subnet:last() <= subnet:first() then fail("subnet", "%s is too small: it has no two addresses", subnet) end
+    if subnet:last() <= subnet:first() then
+      fail("subnet", "%s is too small: the gateway and one member need two addresses", subnet)
+    end
+    refuse_special(subnet)
     pools[subnet.version] = address_pool.new(subnet)
   end
   return pools
+end
+
+local function check_mtu(mtu, pools)
+  if mtu and pools[6] and mtu < IPV6_MTU then
+    fail("mtu", "%d is too small for IPv6, which needs %d", mtu, IPV6_MTU)
+  end
 end
 
 -- The gateway has the last address, unless told otherwise, so that members can have the first ones.
@@ -77,6 +108,8 @@ end
 function M.new(o)
   local d = options.check(spec, o, "network")
   local pools = make_pools(d.subnet[1] and d.subnet or { d.subnet })
+  check_mtu(d.mtu, pools)
+  if d.nat and d.gateway == false then fail("gateway", "false contradicts nat, which goes through it") end
   local gateways = reserve_gateways(pools, d.gateway)
   return setmetatable({
     name = d.name, nat = d.nat, mtu = d.mtu, pools = pools, gateways = gateways,
@@ -119,6 +152,16 @@ end
 -- @treturn luabox.scope that takes them back
 -- @raise luabox.error: EADDRINUSE, with the process that has the port
 function network_methods:publish(member, maps)
+  member = options.argument(MEMBER, member, "publish")
+  if member.network ~= self then
+    options.fail("publish", nil, ("'%s' is a member of network '%s', not of '%s'"):format(member.name,
+      member.network.name, self.name))
+  end
+  return self:publish_maps(member, options.argument(MAPS, maps, "publish", 2))
+end
+
+-- The same with maps in their normal form.
+function network_methods:publish_maps(member, maps)
   self.has_gateway = true
   self:start()
   return self.way_out:publish(member, maps)
@@ -162,7 +205,8 @@ end
 function network_methods:new_port(member)
   local index = self.next_port
   self.next_port = index + 1
-  local own_name = #member <= 15 and member ~= BRIDGE.name and member ~= "lo" and not self.port_names[member]
+  local own_name = #member <= 15 and member ~= BRIDGE.name and member ~= "lo" and not member:find "^port%d+$"
+    and not self.port_names[member]
   local name = own_name and member or "port" .. index
   self.port_names[name] = true
   return { name = name, index = index, master = BRIDGE.index }
@@ -192,11 +236,12 @@ function network_methods:remove_member(member)
   tell_members(self)
 end
 
-
 --- A drawing of the network: the switch, its gateway and its members with their addresses.
 function network_mt:__tostring()
   return require("luabox.drawing").network(self)
 end
+
+options.methods(network_mt.__name, network_methods)
 
 network_mt.__close = errors.closer(network_methods.delete)
 -- When the state closes, handles may have been closed before: each of them undid its part.

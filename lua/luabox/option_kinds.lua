@@ -14,6 +14,10 @@ M.accepts = {
   boolean = { boolean = true },
   ["function"] = { ["function"] = true },
   enum = { string = true },
+  flags = { string = true },
+  name = { string = true },
+  interface = { string = true },
+  mac = { string = true },
   list = { table = true },
   map = { table = true },
   table = { table = true },
@@ -29,6 +33,10 @@ M.accepts = {
 -- How messages call a kind, where its own name would not do.
 local spoken = {
   enum = "string",
+  flags = "string",
+  name = "string",
+  interface = "string",
+  mac = "string",
   size = "number of bytes or string such as '64M'",
   duration = "number of seconds or string such as '1.5s'",
   address = "string",
@@ -109,6 +117,49 @@ function checks.enum(value, d)
   end
   if type(value) ~= "string" then return nil, M.expected("string", value) end
   return nil, ("unknown value '%s'%s"):format(value, M.suggestion(value, names))
+end
+
+-- A comma list. The names may be a function that gives them, where they are the core's.
+function checks.flags(value, d)
+  local text, problem = checks.string(value, {})
+  if not text then return nil, problem end
+  local names = type(d.names) == "function" and d.names() or d.names
+  for word in text:gmatch "[^,]+" do
+    local _, unknown = checks.enum(word, { names = names })
+    if unknown then return nil, unknown end
+  end
+  return text
+end
+
+local NAME = { min = 1, max = 63, pattern = "^[%w_][%w_.-]*$",
+  says = "is not a name: letters, digits, '_', '.' and '-', the last two not at the start" }
+
+function checks.name(value)
+  return checks.string(value, NAME)
+end
+
+-- What the kernel takes for the name of a link; '%' is for names that it is to complete.
+local INTERFACE = { min = 1, max = 15, pattern = "^[^/:%%%s]+$",
+  says = "is not an interface name: no '/', ':', '%' or blank is allowed in it" }
+
+function checks.interface(value)
+  local name, problem = checks.string(value, INTERFACE)
+  if name == "." or name == ".." or name == "lo" then
+    return nil, ("'%s' is not an interface name that can be chosen"):format(name)
+  end
+  return name, problem
+end
+
+local MAC = { pattern = "^%x%x:%x%x:%x%x:%x%x:%x%x:%x%x$", says = "is not a MAC address, such as '02:00:00:00:00:01'" }
+
+-- The lowest bit of the first byte marks an address of many.
+function checks.mac(value)
+  local mac, problem = checks.string(value, MAC)
+  if not mac then return nil, problem end
+  if tonumber(mac:sub(1, 2), 16) & 1 == 1 or not mac:find "[^0:]" then
+    return nil, ("'%s' is no MAC address of a single link"):format(mac)
+  end
+  return mac
 end
 
 local function unit_check(parse, d, value)

@@ -10,6 +10,9 @@
 -- * `integer`, `number`: `min`, `max`
 -- * `boolean`, `function`
 -- * `enum`: `names`
+-- * `flags`: a comma list of `names` (a list, or a function that gives one)
+-- * `name`: of a network or of who is in it
+-- * `interface`: the name of a link; `mac`: the address of one
 -- * `list`: `of` (a description), `min`, `max` (entries)
 -- * `map`: `of`, and `key` (a description of the names)
 -- * `table`: `fields` (a table of descriptions; any table without)
@@ -220,6 +223,44 @@ end
 function M.fail(where, name, text, arg)
   if name then text = ("option '%s': %s"):format(name, text) end
   error(("%sbad argument #%d to '%s' (%s)"):format(position(), arg or 1, where, text), 0)
+end
+
+--- Checks one operand of a function that takes no table of options.
+-- @tparam table description of the one value
+-- @param value
+-- @tparam string where the function
+-- @tparam[opt=1] integer arg
+-- @return the value to use
+-- @raise an argument error
+-- @usage
+-- assert(luabox.options.argument({ "duration", min = 0 }, "1.5s", "wait") == 1.5)
+-- local ok, message = pcall(luabox.options.argument, { "string", required = true }, nil, "wait")
+-- assert(message:find("bad argument #1 to 'wait' (string expected, got no value)", 1, true))
+function M.argument(description, value, where, arg)
+  if value == nil and not description.required then return description.default end
+  local checked, problem = check_value(value, description)
+  if problem then M.fail(where, nil, sentence(problem), arg) end
+  return checked
+end
+
+--- Makes methods refuse, with an argument error, to be called on anything but an object of their type, as with a dot
+-- in place of the colon.
+-- @tparam string is the `__name` of the objects' metatable
+-- @tparam {[string]=function} methods
+-- @usage
+-- local methods = { size = function(self) return #self.list end }
+-- luabox.options.methods("bag", methods)
+-- local ok, message = pcall(methods.size, "x")
+-- assert(message:find("calling 'size' on bad self (bag expected, got string)", 1, true))
+function M.methods(is, methods)
+  local description = { is = is }
+  for name, f in pairs(methods) do
+    methods[name] = function(self, ...)
+      local _, problem = checks.object(self, description)
+      if problem then error(("%scalling '%s' on bad self (%s)"):format(position(), name, problem), 0) end
+      return f(self, ...)
+    end
+  end
 end
 
 return M

@@ -179,6 +179,27 @@ const char *box_mount_data(lua_State *L, int arg, const char *where, const char 
 
 /* ---- functions ---- */
 
+/***
+The words of the option `flags` of `mount`, or of `bind`.
+@function flags
+@tparam[opt="mount"] string of "mount" or "bind"
+@treturn {string,...}
+@usage assert(luabox.sys.mount.flags("bind")[1] == "ro")
+*/
+static int mount_flags(lua_State *L)
+{
+	static const struct box_name kinds[] = { { "mount", 0 }, { "bind", 1 }, { 0 } };
+	const struct box_name *names =
+		box_checkenum(L, 1, "mount", kinds) ? box_mount_bind_flags : box_mount_flags;
+
+	lua_newtable(L);
+	for (int i = 0; names[i].name; i++) {
+		lua_pushstring(L, names[i].name);
+		lua_seti(L, -2, i + 1);
+	}
+	return 1;
+}
+
 struct mount_options {
 	const char *source, *target, *type;
 	uint64_t flags;
@@ -483,6 +504,7 @@ static int mount_list(lua_State *L)
 static const luaL_Reg functions[] = {
 	{ "bind", mount_bind },
 	{ "chroot", mount_chroot },
+	{ "flags", mount_flags },
 	{ "list", mount_list },
 	{ "mount", mount_mount },
 	{ "move", mount_move },
