@@ -27,6 +27,7 @@ local container_methods = {}
 local container_mt = { __name = "luabox.container", __index = container_methods }
 
 local NAMESPACES = "mnt,pid,uts,ipc,cgroup"
+local UMASK = 18 -- 022: the caller's might keep the container's users out of its root
 
 local function label(self)
   return "container '" .. self.name .. "'"
@@ -67,6 +68,7 @@ local function process_options(self, steps)
   return {
     steps = steps, cgroup = self.cgroup and self.cgroup:fd(), env = self.env, cwd = self.cwd,
     stdin = self.stdin, stdout = self.stdout, stderr = self.stderr, setsid = true,
+    umask = UMASK,
   }
 end
 
@@ -300,7 +302,7 @@ function container_methods:call(f, ...)
   options.argument(description.body, f, "call")
   expect_running(self, "call in")
   local process <close> = sys.process.spawn {
-    body = f, args = table.pack(...), join = joined(self), cgroup = self.cgroup and self.cgroup:fd(),
+    body = f, args = table.pack(...), join = joined(self), cgroup = self.cgroup and self.cgroup:fd(), umask = UMASK,
     steps = { { "cgroup", fds = self.cgroup and self.cgroup_fds or {} } },
   }
   return process:result()
@@ -356,6 +358,7 @@ local M = {}
 -- @tparam[opt] {string,...} o.command program and arguments; without one the container just runs, for `run` and `call`
 -- @tparam[opt=true] boolean o.init a small process 1 that hands signals on and reaps orphans
 -- @tparam[opt] string o.rootfs a directory of the host; the embedded busybox root by default
+--   Device nodes in it do not work; those in /dev are luabox's
 -- @tparam[opt="overlay"] string o.access to `rootfs`: "overlay" (what is written is thrown away), "ro" or "rw"
 -- @tparam[opt] integer|string o.size of the throw-away layer, in bytes or as "64M"; half of the memory by default
 -- @tparam[opt] {table,...} o.mounts each { target, source, type = "bind", flags, data }; `source` is a path of the host

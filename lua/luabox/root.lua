@@ -140,8 +140,9 @@ end
 local function root_step(d, mapped)
   local path = not mapped and d.rootfs or nil
   if not mapped and not path then d.tree = default_tree() end
+  -- Devices are in /dev alone: a node in an untrusted root is a disk of the host.
   return { "root", path = path, tree = mapped or d.tree, overlay = d.access == "overlay", readonly = d.access == "ro",
-    size = d.size }
+    size = d.size, nodev = true }
 end
 
 --- The steps, from a private propagation to a detached old root.

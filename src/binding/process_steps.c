@@ -106,6 +106,7 @@ static const struct box_opt root_options[] = {
 	{ "tree", BOX_FD, FIELD(root.fd) },
 	{ "readonly", BOX_BOOL, FIELD(root.readonly) },
 	{ "nosuid", BOX_BOOL, FIELD(root.nosuid) },
+	{ "nodev", BOX_BOOL, FIELD(root.nodev) },
 	{ "overlay", BOX_BOOL, FIELD(root.overlay) },
 	{ "upper", BOX_STRING, FIELD(root.upper), .min = 1, .max = PATH_MAX - 1 },
 	{ "work", BOX_STRING, FIELD(root.work), .min = 1, .max = PATH_MAX - 1 },

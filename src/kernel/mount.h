@@ -63,6 +63,7 @@ struct mnt_root {
 	int fd;       /* a detached tree, of which a copy is taken; negative: the default root, made anew */
 	int readonly; /* the whole tree, or the overlay */
 	int nosuid;   /* likewise */
+	int nodev;    /* likewise */
 	int overlay;  /* a writable layer over it (then without what is mounted below it): */
 	const char *upper; /* kept here (an absolute path), with 'work' on the same file system; null: */
 	const char *work;  /* thrown away, in a tmpfs of */

@@ -52,7 +52,8 @@ static int settle(int tree, uint64_t attributes, struct fault *f)
 
 static uint64_t attributes_of(const struct mnt_root *r)
 {
-	return (r->readonly ? MOUNT_ATTR_RDONLY : 0) | (r->nosuid ? MOUNT_ATTR_NOSUID : 0);
+	return (r->readonly ? MOUNT_ATTR_RDONLY : 0) | (r->nosuid ? MOUNT_ATTR_NOSUID : 0) |
+	       (r->nodev ? MOUNT_ATTR_NODEV : 0);
 }
 
 /* ---- the overlay ---- */

@@ -83,6 +83,26 @@ describe("an untrusted root #root", function()
   end)
 end)
 
+describe("a root #root", function()
+  it("has no device but those in /dev", function()
+    local rootfs = make_root("/x", "y")
+    shell("mknod -m 666 %s/device c 1 5", rootfs)
+    for _, access in ipairs { "overlay", "ro", "rw" } do
+      local box <close> = luabox.container { name = "box", rootfs = rootfs, access = access }:start()
+      assert.equal(0, box:run({ "sh", "-c", ": </dev/zero" }).code)
+      assert.matches("can't open /device: Permission denied", box:run({ "sh", "-c", ": </device" }).stderr, 1, true)
+    end
+  end)
+
+  it("is open to its users whatever the umask of luabox is", function()
+    local process <close> = luabox.sys.process.spawn { umask = 63, body = function()
+      local box <close> = luabox.container { name = "box", user = { uid = 1000 }, files = { ["/srv/d/x"] = "hi" } }
+      return box:start():check({ "sh", "-c", "cat /srv/d/x; umask" }).stdout
+    end }
+    assert.equal("hi0022\n", process:result())
+  end)
+end)
+
 describe("a hostile program #root", function()
   it("does not hold up or spoil the start of its neighbours by what it makes of /etc/hosts", function()
     for _, spoil in ipairs {
