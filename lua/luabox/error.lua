@@ -87,12 +87,12 @@ end
 local function returned(ok, ...)
   if ok then return ... end
   local e = ...
-  if M.is(e) then return nil, e end
+  if M.is(e) and not e.signal then return nil, e end
   error(e, 0)
 end
 
 --- Calls a function and returns its results, or nil and the luabox.error that it raised. Other errors, as
--- wrong arguments and Ctrl-C, go on: they are not outcomes of the system.
+-- wrong arguments and Ctrl-C (a luabox.error with a `signal`), go on: they are not outcomes of the system.
 -- @tparam function f
 -- @param ... its arguments
 -- @return the results of `f`, or nil

@@ -54,6 +54,10 @@ describe("a signal", function()
     unwinds("HUP", "ready() os.execute('sleep 60') print 'went on'")
   end)
 
+  it("goes on through luabox.try", function()
+    unwinds("INT", "luabox.try(function() ready() while true do end end) print 'went on'")
+  end)
+
   it("is raised in the coroutine that runs, and ends it", function()
     unwinds("TERM", [[
       local co = coroutine.create(function() local y <close> = closing "coroutine" ready() while true do end end)
