@@ -1,4 +1,5 @@
 --- The addresses of a subnet, each handed out once.
+-- Internal: a part of `luabox.network`, for nobody else.
 -- @module luabox.address_pool
 
 local pool_methods = {}

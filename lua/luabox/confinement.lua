@@ -1,4 +1,5 @@
 --- What a process of a container gives up before it runs: limits, the keyring, capabilities, its user, system calls.
+-- Internal: a part of `luabox.container`, for nobody else.
 -- @module luabox.confinement
 
 local sys = require("luabox").sys

@@ -1,5 +1,6 @@
 --- What a container can be told, and the checks of it. Nothing here touches the system.
 -- The options are documented with `luabox.container`.
+-- Internal: a part of `luabox.container`, for nobody else.
 -- @module luabox.container_description
 
 local kinds = require "luabox.option_kinds"

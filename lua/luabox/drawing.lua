@@ -1,4 +1,5 @@
 --- Drawings of networks as text.
+-- Internal: a part of `luabox.network`, for nobody else.
 -- @module luabox.drawing
 
 local M = {}

@@ -1,6 +1,7 @@
 --- The way out of a network: one veth into the host, forwarding, NAT and port maps.
 -- All of it dies with a descriptor: the veth with the switch, the nft table with the socket that owns it, the claim of
 -- a host port with its own. Only forwarding is the host's, and the keeper puts it back.
+-- Internal: a part of `luabox.network`, for nobody else.
 -- @module luabox.gateway
 
 local address = require "luabox.address"

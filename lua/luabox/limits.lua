@@ -1,4 +1,5 @@
 --- A container's limits: its cgroup, and who was killed by which limit.
+-- Internal: a part of `luabox.container`, for nobody else.
 -- @module luabox.limits
 
 local luabox = require "luabox" -- keeper and units are loaded where there is a limit

@@ -1,4 +1,5 @@
 --- What a container sees under /etc to find others: hosts and resolv.conf.
+-- Internal: a part of `luabox.container`, for nobody else.
 -- @module luabox.names
 
 local errors = require "luabox.error"

@@ -1,6 +1,7 @@
 --- The steps that give a container its root: mounts, devices, files, masks.
 -- A list of steps for `luabox.sys.process.spawn`, in the one order that works, each line with
 -- its reason. The mount set is the one that Docker, containerd and podman share.
+-- Internal: a part of `luabox.container`, for nobody else.
 -- @module luabox.root
 
 local names = require "luabox.names"

@@ -150,8 +150,9 @@ static int capability_has(lua_State *L)
 /***
 The capabilities that a container gets unless it is told otherwise: podman's eleven.
 
-Docker's mknod, net_raw and audit_write are not among them. So that ping works without net_raw, the library
-opens `net.ipv4.ping_group_range` in the container's network namespace.
+Docker's mknod, net_raw and audit_write are not among them. `luabox.container` adds net_raw, since the ping of
+the embedded busybox knows only raw sockets; for other pings without it `net.ipv4.ping_group_range` is open
+there.
 @function default
 @treturn string comma list
 @usage assert(not luabox.sys.capability.default():find("net_raw"))
