@@ -151,9 +151,9 @@ describe("SIGINT under lua5.4", function()
   ]]
 
   local codes = { ["the main thread"] = WAIT, ["a coroutine"] = "coroutine.wrap(function()" .. WAIT .. " end)()" }
+  if program.is_sanitized() then codes = {} end -- lua5.4 cannot load such a luabox.so
   for name, code in pairs(codes) do
     it("ends a wait in " .. name, function()
-      if program.is_sanitized() then return pending("lua5.4 cannot load a luabox.so with sanitizers") end
       local path = program.path
       program.path = "lua5.4"
       local out, err, status = program.signal("INT", { "-e", code })
