@@ -156,6 +156,7 @@ MODULES = \
 	luabox.drawing \
 	luabox.endpoint \
 	luabox.error \
+	luabox.free_subnet \
 	luabox.gateway \
 	luabox.gc \
 	luabox.keeper \

@@ -1,9 +1,9 @@
 --[[
-    outside 198.51.100.1          "another machine": knows no way to 192.168.2.0/24
+    outside                       "another machine": knows no way to the lan
         |
-    the host                      NAT; 8080 of the host is web's 80
+    the host                      NAT; a port of the host is web's 80
         |
-    ====+=============+===========+=========  lan, 192.168.2.0/24, a switch of its own
+    ====+=============+===========+=========  lan, a switch of its own
         |             |           |
        web           app        client
    64 MiB, port 80
@@ -14,13 +14,13 @@ local luabox = require "luabox"
 local site = { ["/www/cgi-bin/peer"] = "#!/bin/sh\nprintf 'Content-Type: text/plain\\r\\n\\r\\n'\necho $REMOTE_ADDR\n" }
 local httpd = { "httpd", "-f", "-p", "0.0.0.0:80", "-h", "/www" }
 
-local world <close> = luabox.network { name = "world", subnet = "198.51.100.0/24", gateway = true }
-local lan <close> = luabox.network { name = "lan", subnet = "192.168.2.0/24", nat = true }
+local world <close> = luabox.network { name = "world", gateway = true }
+local lan <close> = luabox.network { name = "lan", nat = true }
 
 local outside <close> = luabox.container { name = "outside", command = httpd, files = site,
   networks = { { network = world, default_route = false } } }
 local web <close> = luabox.container { name = "web", command = httpd, files = site, network = lan,
-  ports = { "8080:80" }, memory = "64M", cpus = 0.5, pids = 50 }
+  ports = { "0:80" }, memory = "64M", cpus = 0.5, pids = 50 }
 local app <close> = luabox.container { name = "app", network = lan }
 local client <close> = luabox.container { name = "client", network = lan }
 local host <close> = luabox.container { name = "host", network = "host" }
@@ -42,14 +42,14 @@ end
 
 print(lan)
 print("What each one saw:")
-local here = world.gateway
+local here, port = world.gateway, ":" .. web:host_port(80)
 probe(client, { "ping", "-c", "1", "-W", "5", "web" }, nil, "pings web by its name")
 probe(client, peer "web", client.address, "asks web who is calling")
 probe(client, peer(outside.address), here, "asks outside: NAT shows the host's address")
-probe(outside, peer(here .. ":8080"), outside.address, "reaches web through port 8080 of the host")
-probe(host, peer(lan.gateway .. ":8080"), lan.gateway, "reaches it by its own address")
-probe(host, peer "127.0.0.1:8080", lan.gateway, "and by 127.0.0.1")
-probe(app, peer(here .. ":8080"), lan.gateway, "a neighbour comes in by the host's address too")
+probe(outside, peer(here .. port), outside.address, "reaches web through the host's port")
+probe(host, peer(lan.gateway .. port), lan.gateway, "reaches it by its own address")
+probe(host, peer("127.0.0.1" .. port), lan.gateway, "and by 127.0.0.1")
+probe(app, peer(here .. port), lan.gateway, "a neighbour comes in by the host's address too")
 
 local hog = web:run { "tail", "/dev/zero" }
 report(hog.reason ~= nil, web, "fills its memory", hog.reason or "was not killed")

@@ -146,6 +146,18 @@ function container_methods:pid()
   return self.process:pid()
 end
 
+--- The host's port that leads to one of its own: what a map such as "0:80" has become.
+-- @function container:host_port
+-- @tparam integer port of the container
+-- @tparam[opt="tcp"] string protocol
+-- @treturn ?integer nil if none does, or while it is not running
+function container_methods:host_port(port, protocol)
+  if self:state() ~= "running" then return nil end
+  for _, map in ipairs(self.ports) do
+    if map.container == port and map.protocol == (protocol or "tcp") then return map.published end
+  end
+end
+
 --- Starts it: links, limits, root, the command. A container that has stopped is started again, with the same links.
 -- @function container:start
 -- @treturn luabox.container itself
@@ -364,7 +376,8 @@ local M = {}
 -- @tparam[opt="none"] luabox.network|string o.network a network, "host" or "none"
 -- @tparam[opt] string|{string,...} o.address in `network`; handed out by default
 -- @tparam[opt] {table,...} o.networks several: each { network, interface, address, mac, default_route }
--- @tparam[opt] {string,...} o.ports published on the host: "8080:80", "127.0.0.1:8080:80/udp", "8000-8010:80-90"
+-- @tparam[opt] {string,...} o.ports published on the host: "8080:80", "127.0.0.1:8080:80/udp", "8000-8010:80-90";
+--   "0:80" takes any free port, which `host_port` tells
 -- @tparam[opt] {[string]=string} o.hosts more lines of /etc/hosts: name → address
 -- @tparam[opt] {string,...} o.dns name servers; those of the host that are not on its loopback by default
 -- @tparam[opt] integer|string o.memory `memory.max`, in bytes or as "64M"

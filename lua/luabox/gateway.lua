@@ -181,7 +181,7 @@ end
 
 -- Adds to `elements` (set → list) what leads a map to a member's address.
 local function add_elements(elements, map, target)
-  local to = { map.protocol, map.host, tostring(target:host()), map.container }
+  local to = { map.protocol, map.published, tostring(target:host()), map.container }
   local set = "any" .. target.version
   if map.address and not map.address:is_unspecified() then
     set = "at" .. target.version
@@ -210,8 +210,34 @@ local function operations_on(self, verb, elements)
   return operations
 end
 
+-- Where free ports are looked for, and how often: the range that IANA leaves to everybody (RFC 6335).
+local FREE_FIRST, FREE_LAST, TRIES = 49152, 65535, 100
+
+local function claim_port(map, port)
+  return sys.port.claim { port = port, protocol = map.protocol, address = map.address and tostring(map.address) }
+end
+
+local function claim_free(map)
+  local e
+  for _ = 1, TRIES do
+    local port = math.random(FREE_FIRST, FREE_LAST)
+    local handle
+    handle, e = errors.try(claim_port, map, port)
+    if handle then return handle, port end
+    if e.code ~= "EADDRINUSE" then break end
+  end
+  error(e, 0)
+end
+
+-- Claims the map's host port; `published` is which one it has become.
 local function claim(map)
-  return sys.port.claim { port = map.host, protocol = map.protocol, address = map.address and tostring(map.address) }
+  local handle
+  if map.host == 0 then
+    handle, map.published = claim_free(map)
+  else
+    handle, map.published = claim_port(map, map.host), map.host
+  end
+  return handle
 end
 
 --- Publishes ports of a member on the host. Each host port is claimed first, so that no program loses one that it has,

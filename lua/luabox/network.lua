@@ -24,7 +24,7 @@ local SUBNETS = { "any", { "subnet" }, { "list", min = 1, max = 2, of = { "subne
 
 local spec = {
   name = { "name", required = true },
-  subnet = { SUBNETS[1], SUBNETS[2], SUBNETS[3], required = true },
+  subnet = SUBNETS,
   gateway = { "any", { "boolean" }, { "address", prefix = "none" } },
   nat = { "boolean", default = false },
   mtu = { "integer", min = 68, max = 65535 },
@@ -34,6 +34,17 @@ local MEMBER = { "object", is = "luabox.endpoint", required = true }
 local MAPS = { "ports", required = true }
 
 local M = {}
+
+-- The networks of this process, so that two that choose a subnet do not choose the same.
+local known = setmetatable({}, { __mode = "k" })
+
+local function choose_subnet()
+  local taken = {}
+  for network in pairs(known) do
+    for _, pool in pairs(network.pools) do taken[#taken + 1] = pool.subnet end
+  end
+  return require("luabox.free_subnet").choose(taken)
+end
 
 local function fail(name, text, ...)
   options.fail("network", name, text:format(...))
@@ -95,7 +106,8 @@ end
 -- @function network
 -- @tparam table o
 -- @tparam string o.name as others name it
--- @tparam string|{string,string} o.subnet "192.168.2.0/24", "fd00::/64", or one of each
+-- @tparam[opt] string|{string,string} o.subnet "192.168.2.0/24", "fd00::/64", or one of each; by default one of
+--   10.64.0.0/10 that the host has no route to
 -- @tparam[opt=false] boolean|string o.gateway whether the host is a member, so that both reach each other and members
 --   have a default route; its address, the subnet's last by default
 -- @tparam[opt=false] boolean o.nat whether members reach what the host reaches, with the host's address; has a gateway
@@ -107,16 +119,19 @@ end
 -- assert(lan.gateway == "192.168.2.254")
 function M.new(o)
   local d = options.check(spec, o, "network")
-  local pools = make_pools(d.subnet[1] and d.subnet or { d.subnet })
+  local subnet = d.subnet or choose_subnet()
+  local pools = make_pools(subnet[1] and subnet or { subnet })
   check_mtu(d.mtu, pools)
   if d.nat and d.gateway == false then fail("gateway", "false contradicts nat, which goes through it") end
   local gateways = reserve_gateways(pools, d.gateway)
-  return setmetatable({
+  local self = setmetatable({
     name = d.name, nat = d.nat, mtu = d.mtu, pools = pools, gateways = gateways,
     has_gateway = d.nat or d.gateway ~= nil and d.gateway ~= false,
     gateway = tostring((gateways[4] or gateways[6]):host()),
     members = {}, by_name = {}, port_names = {}, next_port = BRIDGE.index + 1,
   }, network_mt)
+  known[self] = true
+  return self
 end
 
 -- In the switch nobody speaks IPv6 himself: what each port would send to say so floods all others.

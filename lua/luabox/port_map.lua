@@ -1,9 +1,12 @@
 --- Port maps, as in "8080:80", "127.0.0.1:8080:80/udp", "[::1]:8080:80" and "8000-8010:80-90".
 --
+-- A host port 0 stands for any that is free when the map is made, as in "0:80".
+--
 -- One map in its normal form is a table: `host` and `container` (ports), `protocol` ("tcp" or "udp"), `address` (a
 -- luabox.address of the host; nil for all) and `text` (as it was written).
 -- @module luabox.port_map
 local LAST_PORT = 65535
+local ANY = 0
 
 local M = {}
 
@@ -54,13 +57,20 @@ end
 local function append(list, ports, o)
   for i = 0, ports.last - ports.first do
     list[#list + 1] = {
-      host = ports.first + i, container = ports.container + i,
+      host = ports.any and ANY or ports.first + i, container = ports.container + i,
       protocol = o.protocol, address = o.address, text = o.text,
     }
   end
 end
 
+local function parse_free(container)
+  local first, last, problem = parse_range(container, "container")
+  if problem then return nil, problem end
+  return { any = true, first = first, last = last, container = first }
+end
+
 local function parse_ports(host, container)
+  if host == tostring(ANY) then return parse_free(container) end
   local first, last, problem = parse_range(host, "host")
   if problem then return nil, problem end
   local into, into_last
@@ -115,7 +125,7 @@ local function duplicate(list)
   for _, o in ipairs(list) do
     local key = o.host .. "/" .. o.protocol
     for _, other in ipairs(seen[key] or {}) do
-      if collide(o.address, other.address) then
+      if o.host ~= ANY and collide(o.address, other.address) then
         return ("host port %s is mapped twice: by '%s' and by '%s'"):format(key, other.text, o.text)
       end
     end
@@ -161,7 +171,7 @@ M.option = {
     {
       "table",
       fields = {
-        host = port,
+        host = { "integer", min = ANY, max = LAST_PORT },
         container = { "integer", min = 1, max = LAST_PORT, required = true },
         protocol = { "enum", names = { "tcp", "udp" }, default = "tcp" },
         address = { "address", prefix = "none" },

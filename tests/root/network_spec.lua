@@ -71,6 +71,20 @@ describe("a network #root", function()
     assert.matches("inet 192.168.2.77/24", b:check({ "ip", "addr", "show", "eth0" }).stdout)
   end)
 
+  it("chooses a subnet that nobody has, if it is given none", function()
+    local networks = {}
+    for i = 1, 20 do networks[i] = luabox.network { name = "n" .. i, gateway = true } end
+    local seen_subnets = {}
+    for _, network in ipairs(networks) do
+      network:start()
+      local subnet = tostring(network.pools[4].subnet)
+      assert.matches("^10%.%d+%.%d+%.0/24$", subnet)
+      assert.is_nil(seen_subnets[subnet])
+      seen_subnets[subnet] = true
+    end
+    for _, network in ipairs(networks) do network:delete() end
+  end)
+
   it("refuses addresses that cannot be had", function()
     local lan <close> = luabox.network { name = "lan", subnet = "192.168.2.0/24", gateway = true }
     local a <close> = luabox.container { name = "a", network = lan }
@@ -259,6 +273,17 @@ describe("a network's way out #root", function()
     assert.equal("[2001:db8::1]", seen(out, "[2001:db8::ffff:ffff:ffff:ffff]:8080"))
     assert.equal(("[%s]"):format(lan.gateway), seen(host, "[::1]:8080"))
     assert.equal("fd00:1::1", web.address)
+  end)
+
+  it("publishes on any free port", function()
+    local lan <close> = luabox.network { name = "lan" }
+    local one <close> = server { name = "one", network = lan, ports = { "0:80" } }
+    local two <close> = server { name = "two", network = lan, ports = { "0:80" } }
+    local host <close> = luabox.container({ name = "host", network = "host" }):start()
+    assert.not_equal(one:host_port(80), two:host_port(80))
+    assert.equal(lan.gateway, seen(host, "127.0.0.1:" .. one:host_port(80)))
+    assert.equal(lan.gateway, seen(host, "127.0.0.1:" .. two:host_port(80)))
+    assert.is_nil(one:host_port(81))
   end)
 
   it("publishes a range of ports", function()

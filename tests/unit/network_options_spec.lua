@@ -35,7 +35,6 @@ describe("luabox.network", function()
   it("wants a table of options that it knows", function()
     assert.equal("#1 to 'network' (table expected, got no value)", sentences.refusal(luabox.network))
     assert.equal("#1 to 'network' (option 'name' is missing)", sentences.refusal(luabox.network, { nat = true }))
-    assert.equal("#1 to 'network' (option 'subnet' is missing)", sentences.refusal(luabox.network, { name = "lan" }))
     refuses { { { gatway = true }, "unknown option 'gatway'; did you mean 'gateway'?" } }
   end)
 

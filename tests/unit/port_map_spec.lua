@@ -13,6 +13,7 @@ describe("luabox.port_map", function()
   for text, expected in pairs {
     ["8080:80"] = "* 8080 80 tcp",
     ["8080:80/udp"] = "* 8080 80 udp",
+    ["0:80"] = "* 0 80 tcp",
     ["8080:80/tcp"] = "* 8080 80 tcp",
     ["80"] = "* 80 80 tcp",
     ["53/udp"] = "* 53 53 udp",
@@ -44,7 +45,7 @@ describe("luabox.port_map", function()
     ["8080:http"] = "'http' is neither a port nor a range of ports",
     ["8080 :80"] = "'8080 ' is neither a port nor a range of ports",
     ["-1:80"] = "'-1' is neither a port nor a range of ports",
-    ["0:80"] = "port 0 is out of range (1 to 65535)",
+    ["80:0"] = "port 0 is out of range (1 to 65535)",
     ["8080:65536"] = "port 65536 is out of range (1 to 65535)",
     ["8010-8000:80-90"] = "the range 8010-8000 runs backwards",
     ["8000-8010:80-81"] = "11 host ports for 2 container ports",

@@ -1,0 +1,50 @@
+--- Chooses a subnet for a network that was not given one.
+-- @module luabox.free_subnet
+
+local address = require "luabox.address"
+local errors = require "luabox.error"
+local sys = require("luabox").sys
+
+local M = {}
+
+-- The 16384 subnets of 10.64.0.0/10, at random: two runs that choose at the same time hardly choose the same.
+local COUNT, SIZE, PREFIX = 1 << 14, 256, 24
+local FIRST = assert(address.subnet "10.64.0.0/24")
+local TRIES = 1000
+
+local function overlaps_any(subnet, others)
+  for _, other in ipairs(others) do
+    if other:overlaps(subnet) then return true end
+  end
+  return false
+end
+
+-- What the host has routes to, but for those to everywhere.
+local function routed()
+  local list = {}
+  for _, route in ipairs(sys.net.routes { family = "inet" }) do
+    local destination = route.destination and address.parse(route.destination)
+    if destination and destination:length() > 0 then list[#list + 1] = destination end
+  end
+  return list
+end
+
+--- A subnet that the host has no route to.
+-- @tparam {luabox.address,...} taken others that are not to be chosen
+-- @treturn luabox.address
+-- @raise luabox.error if there is none
+-- @usage
+-- local subnet = luabox.free_subnet.choose {}
+-- assert(subnet.prefix == 24)
+function M.choose(taken)
+  local others = routed()
+  table.move(taken, 1, #taken, #others + 1, others)
+  for _ = 1, TRIES do
+    local subnet = (FIRST + math.random(0, COUNT - 1) * SIZE):host():with_prefix(PREFIX)
+    if not overlaps_any(subnet, others) then return subnet end
+  end
+  errors.raise { op = "choose", subject = "a subnet of 10.64.0.0/10", code = "EADDRNOTAVAIL",
+    hint = "the host has routes to all of them; give the network a subnet" }
+end
+
+return M
