@@ -10,7 +10,7 @@ end
 
 local function finish(p)
   local stdout, stderr = process.communicate(p, { timeout = 60 })
-  return p:wait(0), stdout .. stderr
+  return p:wait(60), stdout .. stderr
 end
 
 describe("recipes/lan.lua #root", function()
