@@ -159,6 +159,7 @@ MODULES = \
 	luabox.free_subnet \
 	luabox.gateway \
 	luabox.gc \
+	luabox.guard \
 	luabox.keeper \
 	luabox.limits \
 	luabox.names \

@@ -16,6 +16,7 @@
 local confinement = require "luabox.confinement"
 local description = require "luabox.container_description"
 local errors = require "luabox.error"
+local guard = require "luabox.guard"
 local names = require "luabox.names"
 local options = require "luabox.options"
 local root = require "luabox.root"
@@ -94,6 +95,7 @@ local function begin(self, undo)
   connect(self)
   if next(self.limits) then self.cgroup, self.cgroup_fds = luabox.limits.apply(self.name, self.limits, undo) end
   local process = undo:own(first_process(self))
+  if self.rootfs then guard.hold(self, process, undo) end
   for _, endpoint in ipairs(self.endpoints) do
     endpoint.on_change = function() names.refresh(process:pid(), self) end
     undo:add(function() endpoint.on_change = nil end)
@@ -246,6 +248,7 @@ local function as_user(self, user)
 end
 
 local function run(self, command, o)
+  guard.hold(self, self.process, self.run_undo)
   local p = process_options(self, confinement.steps(as_user(self, o.user)))
   p.program, p.join = command, joined(self)
   p.env, p.cwd = merged(self.env, o.env), o.cwd or self.cwd
@@ -313,6 +316,7 @@ end
 function container_methods:call(f, ...)
   options.argument(description.body, f, "call")
   expect_running(self, "call in")
+  guard.hold(self, self.process, self.run_undo)
   local process <close> = sys.process.spawn {
     body = f, args = table.pack(...), join = joined(self), cgroup = self.cgroup and self.cgroup:fd(), umask = UMASK,
     steps = { { "cgroup", fds = self.cgroup and self.cgroup_fds or {} } },
