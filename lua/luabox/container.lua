@@ -125,7 +125,7 @@ local function expect_running(self, verb)
   if state == "running" then return end
   errors.raise {
     op = verb, subject = label(self), message = ("it is %s, not running"):format(state),
-    hint = state == "deleted" and "describe it anew" or "call start() first",
+    hint = state == "deleted" and "describe it anew" or self.result and self.result.reason or "call start() first",
   }
 end
 
@@ -336,19 +336,9 @@ container_mt.__gc = function(self) pcall(self.delete, self) end
 
 -- ---- description ----
 
-local ENVIRONMENT = {
-  PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-  HOME = "/root",
-  container = "luabox",
-}
-
 -- What cannot be had is an option of the container, as it was written.
 local function take_place(self, i, link)
-  local place = {
-    name = self.name, address = link.address, interface = link.interface, mac = link.mac,
-    default_route = link.default_route or false,
-  }
-  return require("luabox.endpoint").take(link.network, place, function(name, text)
+  return require("luabox.endpoint").take(link.network, link, function(name, text)
     if name == "address" and self.networks then name = ("networks[%d].address"):format(i) end
     options.fail("container", name, text)
   end)
@@ -419,7 +409,6 @@ local M = {}
 -- assert(box:check({ "hostname" }).stdout == "box\n")
 function M.new(o)
   local self = setmetatable(description.check(o), container_mt)
-  self.env = merged(ENVIRONMENT, self.env)
   self.endpoints = {}
   self.endpoints = take_places(self)
   if #self.ports > 0 then self.endpoints[1].network.has_gateway = true end

@@ -96,6 +96,11 @@ local function check_io(text)
   return text
 end
 
+-- The parameters that are not the host's: those of the namespaces that a container has.
+local OWN_SYSCTLS = {
+  "^net%.", "^fs%.mqueue%.", "^kernel%.msg", "^kernel%.sem$", "^kernel%.shm", "^kernel%.domainname$",
+}
+
 local SYSCTL = { "string", pattern = "^%w[%w_./-]*[./][%w_./-]*%w$",
   says = "is not a sysctl's name, such as 'net.ipv4.ip_forward'" }
 
@@ -172,9 +177,10 @@ local function links_of(o)
   return { { network = o.network, address = o.address } }
 end
 
-local function name_interfaces(links)
+local function name_links(links, name)
   local taken = {}
   for i, link in ipairs(links) do
+    link.name = name
     link.interface = link.interface or "eth" .. i - 1
     if link.interface == "lo" or taken[link.interface] then
       fail(("networks[%d].interface"):format(i), "'%s' is taken in this container", link.interface)
@@ -244,6 +250,16 @@ local function check_flags(i, mount)
   if problem then fail(("mounts[%d].flags"):format(i), "%s", problem) end
 end
 
+local function check_sysctls(o)
+  for name in pairs(o.sysctls) do
+    local dotted, own = name:gsub("/", "."), false
+    for _, pattern in ipairs(OWN_SYSCTLS) do own = own or dotted:find(pattern) ~= nil end
+    if not own or o.network == "host" and dotted:find "^net%." then
+      fail("sysctls", "'%s' is the host's, not the container's; set it with luabox.sys.system.set_sysctl", name)
+    end
+  end
+end
+
 local function check_root(o)
   if o.rootfs and o.rootfs:sub(1, 1) ~= "/" then fail("rootfs", "'%s' is not an absolute path", o.rootfs) end
   if not o.rootfs and o.access ~= "overlay" then fail("access", "'%s' needs a 'rootfs'", o.access) end
@@ -262,6 +278,15 @@ local function check_root(o)
   end
 end
 
+-- Beside what was asked for, what every program may rely on.
+local function environment(asked)
+  local env = {
+    PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", HOME = "/root", container = "luabox",
+  }
+  for name, value in pairs(asked or {}) do env[name] = value end
+  return env
+end
+
 --- Checks what `luabox.container` was given.
 -- @tparam table o
 -- @treturn table the description that `luabox.container`, `luabox.root` and the others read
@@ -270,12 +295,14 @@ function M.check(o)
   local d = options.check(spec, o, "container")
   check_maps(d)
   check_root(d)
+  check_sysctls(d)
   d.links = links_of(d)
-  name_interfaces(d.links)
+  name_links(d.links, d.name)
   choose_default_route(d.links)
   d.ports = check_ports(d, d.links)
   d.limits = limits_of(d)
   d.hostname = d.hostname or d.name
+  d.env = environment(d.env)
   d.uid, d.gid, d.groups = d.user.uid or 0, d.user.gid or 0, d.user.groups or {}
   -- The embedded root's ping knows only raw sockets, and a LAN without ping is no laboratory.
   d.capabilities = d.capabilities or sys.capability.default() .. ",net_raw"

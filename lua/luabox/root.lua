@@ -4,6 +4,7 @@
 -- Internal: a part of `luabox.container`, for nobody else.
 -- @module luabox.root
 
+local errors = require "luabox.error"
 local names = require "luabox.names"
 local sys = require("luabox").sys
 
@@ -79,11 +80,15 @@ local function kind_of(path)
   return sys.file.stat(path).type == "directory" and "dir" or "file"
 end
 
+local function kind_of_source(i, mount)
+  return errors.within(("mounts[%d].source"):format(i), kind_of, mount.source)
+end
+
 local function mount_steps(mounts)
   local steps = {}
   for i, m in ipairs(mounts) do
     steps[i] = m.type == "bind"
-      and { "bind", source = m.source, target = m.target, flags = m.flags, create = kind_of(m.source) }
+      and { "bind", source = m.source, target = m.target, flags = m.flags, create = kind_of_source(i, m) }
       or { "mount", type = m.type, source = m.source or m.type, target = m.target, flags = m.flags, data = m.data,
         create = "dir" }
   end
@@ -132,7 +137,9 @@ end
 -- @treturn ?luabox.mount a detached tree, to be closed after the start; nil if the root can be taken as it is
 -- @raise luabox.error: a file system that cannot do this
 function M.mapped_tree(d)
-  if not d.uid_map or d.rootfs and is_mapped(d.uid_map, sys.file.stat(d.rootfs).uid) then return nil end
+  if not d.uid_map then return nil end
+  local own = d.rootfs and errors.within("rootfs", sys.file.stat, d.rootfs)
+  if own and is_mapped(d.uid_map, own.uid) then return nil end
   local tree = sys.mount.open_tree(d.rootfs or default_tree(), "clone,rec")
   tree:setattr { userns = d.user_namespace, recursive = true }
   return tree

@@ -10,6 +10,7 @@ The numbers, symbols and messages of the system's errors. `luabox.error` makes a
 
 #include <errno.h>
 #include <string.h>
+#include <sys/resource.h>
 
 static void set_text(lua_State *L, const char *field, const char *text)
 {
@@ -67,6 +68,19 @@ void box_add_context(lua_State *L, const char *context)
 	lua_pop(L, 1);
 }
 
+/* Any call that opens something may fail for want of descriptors. */
+static void set_hint(lua_State *L, const struct fault *f)
+{
+	struct rlimit limit;
+
+	set_text(L, "hint", f->hint);
+	if (f->error != EMFILE || f->hint[0] || getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	lua_pushfstring(L, "a process may have %I descriptors: raise the limit (ulimit -n)",
+			(lua_Integer)limit.rlim_cur);
+	lua_setfield(L, -2, "hint");
+}
+
 void box_push_error(lua_State *L, const struct fault *f)
 {
 	const char *code = code_of(L, f->error);
@@ -78,7 +92,7 @@ void box_push_error(lua_State *L, const struct fault *f)
 	lua_pushinteger(L, f->error);
 	lua_setfield(L, -2, "errno");
 	set_text(L, "message", f->detail[0] ? f->detail : strerror(f->error));
-	set_text(L, "hint", f->hint);
+	set_hint(L, f);
 	luaL_traceback(L, L, NULL, 1);
 	lua_setfield(L, -2, "traceback");
 	box_set_error_type(L);

@@ -60,9 +60,11 @@ static int no_controller(const struct cg_layout *l, enum cg_limit limit, struct 
 	const char *name = cg_controller_name(limits[limit].controller);
 
 	fault_set(f, ENOTSUP, "create cgroup", "%s", limits[limit].name);
-	return fault_hint(
-		f, "the controller '%s' is neither in cgroup v1's hierarchies nor in %s/cgroup.controllers",
-		name, l->v2 ? l->v2 : "a mounted cgroup2");
+	return fault_hint(f,
+			  "the controller '%s' is neither in cgroup v1's hierarchies nor in "
+			  "%s/cgroup.controllers: mount one "
+			  "that has it, or do without this limit",
+			  name, l->v2 ? l->v2 : "a mounted cgroup2");
 }
 
 /* Every limit's controller gets a directory in version 1's hierarchy if one has it. */

@@ -83,8 +83,11 @@ int proc_chdir(const char *path, struct fault *f)
 {
 	char cwd[PATH_MAX];
 
-	if (chdir(path) < 0)
-		return fault_set(f, errno, "chdir", "%s", path);
+	if (chdir(path) < 0) {
+		fault_set(f, errno, "chdir", "%s", path);
+		return errno != ENOENT ? -errno
+				       : fault_hint(f, "there is no such directory in the child's root");
+	}
 	/* the kernel's own: "(unreachable)/…" if it is outside the root */
 	if (syscall(SYS_getcwd, cwd, sizeof cwd) < 0)
 		return fault_set(f, errno, "getcwd", "%s", path);

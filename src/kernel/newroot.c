@@ -34,10 +34,23 @@ int mnt_copy_tree(int fd, struct fault *f)
 	return tree >= 0 ? tree : fault_set(f, errno, "dup", "descriptor %d", fd);
 }
 
+static int open_directory(const char *path, struct fault *f)
+{
+	cleanup_fd int tree = mnt_open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | AT_RECURSIVE, f);
+	struct stat st;
+
+	if (tree == -ENOENT)
+		return fault_hint(f, "the directory that is to be the root is not there");
+	if (tree < 0 || (fstat(tree, &st) == 0 && S_ISDIR(st.st_mode)))
+		return take_fd(&tree);
+	fault_set(f, ENOTDIR, "open_tree", "%s", path);
+	return fault_hint(f, "a root is a directory: unpack an archive, or mount an image, and give that");
+}
+
 static int open_lower(const struct mnt_root *r, struct fault *f)
 {
 	if (r->path)
-		return mnt_open_tree(AT_FDCWD, r->path, OPEN_TREE_CLONE | AT_RECURSIVE, f);
+		return open_directory(r->path, f);
 	return r->fd >= 0 ? mnt_copy_tree(r->fd, f) : rootfs_make(r->size, f);
 }
 

@@ -75,8 +75,13 @@ static int make_directory(const char *path, int64_t mode, struct fault *f)
 
 	if (parent < 0)
 		return parent;
-	if (mkdirat(parent, name, mode < 0 ? DIRECTORY_MODE : (mode_t)mode) < 0)
-		return fault_set(f, errno, "mkdir", "%s", path);
+	if (mkdirat(parent, name, mode < 0 ? DIRECTORY_MODE : (mode_t)mode) < 0) {
+		fault_set(f, errno, "mkdir", "%s", path);
+		return errno != EROFS
+			       ? -errno
+			       : fault_hint(f, "a read-only root must have this directory: make it there, "
+					       "or put an overlay on the root");
+	}
 	/* past the umask, but not for what somebody else has made */
 	return mode >= 0 && fchmodat(parent, name, (mode_t)mode, 0) < 0
 		       ? fault_set(f, errno, "chmod", "%s", path)

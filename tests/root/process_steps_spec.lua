@@ -158,7 +158,9 @@ describe("steps on files #root", function()
       ["unlink): unlink /no: No such file or directory (ENOENT)"] = { "unlink", path = "/no" },
       ["chmod): chmod /no: No such file or directory (ENOENT)"] = { "chmod", path = "/no", mode = 0 },
       ["chown): chown /no: No such file or directory (ENOENT)"] = { "chown", path = "/no", uid = 0 },
-      ["chdir): chdir /no: No such file or directory (ENOENT)"] = { "chdir", path = "/no" },
+      ["chdir): chdir /no: No such file or directory (ENOENT); there is no such directory in the child's root"] = {
+        "chdir", path = "/no",
+      },
     } do
       assert.equal("in the child, step 2 (" .. sentence, fails { step })
     end
@@ -252,7 +254,8 @@ describe("a step that fails #root", function()
       for i = 1, #steps + 1 do
         local list = table.move(steps, 1, #steps, 1, {})
         table.insert(list, i, { "chdir", path = "/no" })
-        assert.equal(("in the child, step %d (chdir): chdir /no: No such file or directory (ENOENT)"):format(i),
+        assert.equal(("in the child, step %d (chdir): chdir /no: No such file or directory (ENOENT); " ..
+          "there is no such directory in the child's root"):format(i),
           refused(process.spawn, { program = { "true" }, steps = list, namespaces = "mnt,uts,pid", init = init }))
       end
     end

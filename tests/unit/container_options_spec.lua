@@ -205,6 +205,13 @@ describe("luabox.container", function()
       { { ["kernel.shmmax"] = true }, "integer or string expected, got boolean", ".kernel.shmmax" },
       { { ["kernel.shmmax"] = "1\n2" }, "'1\n2' has more than one line", ".kernel.shmmax" },
     })
+    for _, name in ipairs { "vm.swappiness", "kernel.panic", "fs/file-max" } do
+      of("sysctls", { { { [name] = 1 },
+        ("'%s' is the host's, not the container's; set it with luabox.sys.system.set_sysctl"):format(name) } })
+    end
+    refuses { { { network = "host", sysctls = { ["net.ipv4.ip_forward"] = 1 } },
+      "option 'sysctls': 'net.ipv4.ip_forward' is the host's, not the container's; " ..
+      "set it with luabox.sys.system.set_sysctl" } }
     of("capabilities", { { 1, "string expected, got number" },
       { "chow", "unknown value 'chow'; did you mean 'chown'?" } })
     of("seccomp", { { 1, "boolean or luabox.seccomp expected, got number" } })

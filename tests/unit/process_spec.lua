@@ -505,7 +505,8 @@ describe("process.exec", function()
     assert.equal("in the child: exec /nowhere: No such file or directory (ENOENT); "
       .. "there is no such file in the child's root",
       refused(returned, function() process.exec { program = { "/nowhere" } } end))
-    assert.equal("in the child: exec, step 1 (chdir): chdir /nowhere: No such file or directory (ENOENT)",
+    assert.equal("in the child: exec, step 1 (chdir): chdir /nowhere: No such file or directory (ENOENT); "
+      .. "there is no such directory in the child's root",
       refused(returned, function()
         process.exec { program = { "true" }, steps = { { "chdir", path = "/nowhere" } } }
       end))
