@@ -8,10 +8,12 @@ local SYSCTLS = {
   "net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding", "kernel/hostname", "kernel/domainname",
 }
 
+-- None of what is no directory, or is one no more.
 local function entries(directory)
   local names = {}
-  if lfs.attributes(directory, "mode") ~= "directory" then return names end
-  for name in lfs.dir(directory) do
+  local ok, next_name, state, _, closing = pcall(lfs.dir, directory)
+  if not ok then return names end
+  for name in next_name, state, nil, closing do
     if name ~= "." and name ~= ".." then names[#names + 1] = name end
   end
   return names
