@@ -84,6 +84,14 @@ local function check_cpus(text)
   return text
 end
 
+-- Beside the names, the two words for several that luabox.sys.capability takes.
+local function capability_words()
+  local words = sys.capability.names()
+  table.insert(words, "default")
+  table.insert(words, "all")
+  return words
+end
+
 local IO_KEYS = { rbps = true, wbps = true, riops = true, wiops = true }
 
 local function check_io(text)
@@ -137,7 +145,7 @@ local spec = {
   rlimits = { "map", key = RESOURCE, of = { "any", { "integer", min = 0 }, UNLIMITED }, default = {} },
   sysctls = { "map", key = SYSCTL, default = {}, of = { "any", { "integer" },
     { "string", pattern = "^[^\n]*$", says = "has more than one line" } } },
-  capabilities = { "flags", names = function() return sys.capability.names() end },
+  capabilities = { "flags", names = capability_words },
   seccomp = { "any", { "boolean" }, { "object", is = "luabox.seccomp" }, default = true },
   no_new_privs = { "boolean", default = true },
   stdin = { STREAM[1], STREAM[2], STREAM[3], STREAM[4], default = "null" },
