@@ -13,18 +13,21 @@ local M = {}
 local READABLE, EXECUTABLE = 420, 493 -- 0644, 0755
 
 -- Found by name in the container's own tree, after pivot_root: a link in an untrusted
--- root then cannot lead a mount out of it.
+-- root then cannot lead a mount out of it. Those in the root itself may be no links at all: another container that
+-- shares it could turn one round between this mount and the masks on it.
 local KERNEL_MOUNTS = {
-  { "mount", type = "proc", source = "proc", target = "/proc", flags = "nosuid,nodev,noexec", create = "dir" },
+  { "mount", type = "proc", source = "proc", target = "/proc", flags = "nosuid,nodev,noexec", create = "dir",
+    nofollow = true },
   { "mount", type = "tmpfs", source = "tmpfs", target = "/dev", flags = "nosuid,strictatime",
-    data = "mode=755,size=65536k", create = "dir" },
+    data = "mode=755,size=65536k", create = "dir", nofollow = true },
   { "mount", type = "devpts", source = "devpts", target = "/dev/pts", flags = "nosuid,noexec",
     data = "newinstance,ptmxmode=0666,mode=0620", create = "dir" },
   { "mount", type = "tmpfs", source = "shm", target = "/dev/shm", flags = "nosuid,nodev,noexec",
     data = "mode=1777,size=65536k", create = "dir" },
   { "mount", type = "mqueue", source = "mqueue", target = "/dev/mqueue", flags = "nosuid,nodev,noexec",
     create = "dir" },
-  { "mount", type = "sysfs", source = "sysfs", target = "/sys", flags = "ro,nosuid,nodev,noexec", create = "dir" },
+  { "mount", type = "sysfs", source = "sysfs", target = "/sys", flags = "ro,nosuid,nodev,noexec", create = "dir",
+    nofollow = true },
   { "mount", type = "cgroup2", source = "cgroup", target = "/sys/fs/cgroup", flags = "ro,nosuid,nodev,noexec" },
 }
 

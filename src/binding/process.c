@@ -15,8 +15,8 @@ for writing
 size = }`: a new root: a directory, a detached mount or, by default, busybox; with `overlay` a writable layer over it, in
 `upper` and `work` or thrown away at the end, of at most `size` bytes
 - `{ "detach_root" }`: the old root is gone from here on; at the latest it is after the last step
-- `{ "mount", type =, source =, target =, flags = "", data =, create = "dir"|"file" }`: as `mount.mount`;
-`create` makes the target
+- `{ "mount", type =, source =, target =, flags = "", data =, create = "dir"|"file", nofollow = false }`: as
+`mount.mount`; `create` makes the target, `nofollow` refuses one that is a symbolic link
 - `{ "bind", source =, target =, flags = "rec,ro", create =, inside = false, optional = false }`: as
 `mount.bind`. The source is a path of the host or a detached mount, with `inside` a path of the new root;
 `optional`: nothing is done without source or target

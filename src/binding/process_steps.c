@@ -144,6 +144,7 @@ static const struct box_opt mount_options[] = {
 	{ "flags", BOX_FLAGS, FIELD(mount.flags), .names = box_mount_flags },
 	{ "data", BOX_ANY },
 	{ "create", BOX_ENUM, FIELD(mount.create), .names = create_words },
+	{ "nofollow", BOX_BOOL, FIELD(mount.nofollow) },
 	{ 0 },
 };
 

@@ -47,6 +47,7 @@ struct step {
 			const char *type, *source, *target, *data;
 			uint64_t flags;
 			int64_t create;
+			int nofollow;
 		} mount;
 		struct {
 			const char *source; /* or a detached tree: */

@@ -187,13 +187,24 @@ int step_detach_root(struct step *st, struct steps *s, struct fault *f)
 
 /* ---- mounts ---- */
 
+static int refuse_link(const char *path, struct fault *f)
+{
+	struct stat st;
+
+	if (lstat(path, &st) < 0 || !S_ISLNK(st.st_mode))
+		return 0;
+	fault_set(f, ELOOP, "mount", "%s", path);
+	return fault_hint(f, "it is a symbolic link");
+}
+
 int step_mount(struct step *st, struct steps *s, struct fault *f)
 {
 	const struct mnt_mount m = { st->mount.type, st->mount.source, st->mount.target, st->mount.flags,
 				     st->mount.data };
-	int rc = create(m.target, st->mount.create, f);
+	int rc = st->mount.nofollow ? refuse_link(m.target, f) : 0;
 
 	(void)s;
+	rc = rc < 0 ? rc : create(m.target, st->mount.create, f);
 	return rc < 0 ? rc : mnt_mount(&m, f);
 }
 
