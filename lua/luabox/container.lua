@@ -178,7 +178,7 @@ end
 
 --- Waits until its command has ended.
 -- @function container:wait
--- @tparam[opt] number timeout in seconds; without one as long as it takes
+-- @tparam[opt] number|string timeout in seconds or as "1.5s"; without one as long as it takes
 -- @treturn ?table `code`, or `signal` ("KILL"); `reason`, where a limit killed ("killed by memory.max of web (64.0
 -- MiB)"); nil if the time is over
 -- @raise luabox.error if it was not started
@@ -192,7 +192,7 @@ end
 
 --- Sends a signal to its command.
 -- @function container:kill
--- @tparam[opt="KILL"] string signal; KILL ends all of its processes
+-- @tparam[opt="KILL"] string|integer signal; KILL ends all of its processes
 -- @raise luabox.error if it is not running
 function container_methods:kill(signal)
   signal = options.argument(description.signal, signal, "kill")
@@ -202,7 +202,7 @@ end
 
 --- Stops it: SIGTERM, then SIGKILL to all of its processes if they are still there after a while.
 -- @function container:stop
--- @tparam[opt] number timeout in seconds; `stop_timeout` of the description (10) by default
+-- @tparam[opt] number|string timeout in seconds or as "1.5s"; `stop_timeout` of the description (10) by default
 -- @treturn ?table as `wait`; nil if it was never started
 -- @raise luabox.error
 function container_methods:stop(timeout)
@@ -391,8 +391,8 @@ local M = {}
 -- @tparam[opt] string o.cpuset `cpuset.cpus`: "0-1,3"
 -- @tparam[opt] integer o.pids `pids.max`
 -- @tparam[opt] {[string]=string} o.io `io.max`: "8:0" → "rbps=1048576"
--- @tparam[opt] {[string]=integer} o.rlimits "NOFILE" → limit, soft and hard
--- @tparam[opt] {[string]=string|integer} o.sysctls of its namespaces
+-- @tparam[opt] {[string]=integer|string} o.rlimits "NOFILE" → limit, soft and hard, or "unlimited"
+-- @tparam[opt] {[string]=string|integer} o.sysctls of its namespaces: "net.…", "fs.mqueue.…", "kernel.shm…", …
 -- @tparam[opt] string o.capabilities those that it keeps: "chown,net_raw"; by default `luabox.sys.capability.default()`
 --   and net_raw
 -- @tparam[opt=true] boolean|luabox.seccomp o.seccomp the system call filter; true is the default one

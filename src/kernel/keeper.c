@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -24,6 +25,7 @@
 #define PATIENCE 10 /* seconds that the run waits for an answer */
 
 enum { SOCKET = 3, JOURNAL, DIRECTORY, RUN, OPEN }; /* the keeper's descriptors */
+enum { FILES = 32 };                                /* as many as it may want */
 
 struct message {
 	uint32_t first, count; /* ids */
@@ -387,6 +389,21 @@ static int open_journal(struct keeper *k, int *dir, struct fault *f)
 	return journal;
 }
 
+/* A keeper with too few descriptors would find that out when it is needed. */
+static int check_limit(struct fault *f)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= FILES)
+		return 0;
+	fault_set(f, EMFILE, "start keeper", "of process %d", getpid());
+	return fault_hint(
+		f,
+		"the process that undoes this run's work after a SIGKILL needs %d descriptors, and a "
+		"process may have %ju: raise the limit (ulimit -n)",
+		FILES, (uintmax_t)limit.rlim_cur);
+}
+
 /* The run keeps the journal open as well, for its lock. */
 int keep_start(struct keeper *k, struct fault *f)
 {
@@ -394,6 +411,9 @@ int keep_start(struct keeper *k, struct fault *f)
 	int rc;
 
 	*k = (struct keeper){ .socket = -1, .run_journal = -1, .next = 1 };
+	rc = check_limit(f);
+	if (rc < 0)
+		return rc;
 	journal = open_journal(k, &dir, f);
 	if (journal < 0)
 		return journal;

@@ -224,6 +224,13 @@ describe("a system that does not let #root", function()
     assert.equal(1, status)
   end)
 
+  it("has too few descriptors for what undoes", function()
+    local text, status = run("(ulimit -n 31; eval %s)", LIMITED)
+    assert.matches("^start container 'box': start keeper of process %d+: Too many open files %(EMFILE%); ", text)
+    assert.matches("needs 32 descriptors, and a process may have 31: raise the limit (ulimit -n)", text, 1, true)
+    assert.equal(1, status)
+  end)
+
   it("allows no network namespaces", function()
     local text, status = run("unshare --user --map-root-user sh -c 'echo 0 > /proc/sys/user/max_net_namespaces; " ..
       "eval \"$1\"' sh %s")
