@@ -17,16 +17,18 @@ local function resolve(path)
   return value
 end
 
-local function add_keys(names, t)
-  for key in next, t do
-    if type(key) == "string" and key:match("^[%a_][%w_]*$") then names[key] = true end
+local function add_keys(names, t, methods)
+  for key, field in next, t do
+    if type(key) == "string" and key:match("^[%a_][%w_]*$") and (not methods or type(field) == "function") then
+      names[key] = true
+    end
   end
 end
 
--- The fields of a value: its own, and those of the tables that its __index leads to.
-local function add_fields(names, value)
+-- The fields of a value: its own, and those of the tables that its __index leads to; or the functions among them.
+local function add_fields(names, value, methods)
   for _ = 1, 10 do
-    if type(value) == "table" then add_keys(names, value) end
+    if type(value) == "table" then add_keys(names, value, methods) end
     local metatable = debug.getmetatable(value)
     value = type(metatable) == "table" and rawget(metatable, "__index")
     if type(value) ~= "table" then return end
@@ -41,15 +43,15 @@ local function add_modules(names, path)
   end
 end
 
-local function candidates(path, prefix)
+local function candidates(path, prefix, methods)
   local names, found = {}, {}
   if path == "" then
     for _, word in ipairs(keywords) do names[word] = true end
     add_fields(names, _G)
   else
     local value = resolve(path)
-    if value ~= nil then add_fields(names, value) end
-    add_modules(names, (path:gsub(":", ".")))
+    if value ~= nil then add_fields(names, value, methods) end
+    if not methods then add_modules(names, (path:gsub(":", "."))) end
   end
   for name in next, names do
     if name:sub(1, #prefix) == prefix then found[#found + 1] = name end
@@ -81,7 +83,7 @@ local function complete(line)
     path = before:match("([%a_][%w_%.:]*)[%.:]$")
     if not path then return "", {} end
   end
-  local names = candidates(path, prefix)
+  local names = candidates(path, prefix, before:match(":$"))
   return common_prefix(names):sub(#prefix + 1), names
 end
 
