@@ -88,14 +88,15 @@ local function check_mtu(mtu, pools)
 end
 
 -- The gateway has the last address, unless told otherwise, so that members can have the first ones.
-local function reserve_gateways(pools, asked)
+-- What publishes ports gets a gateway later, so that every network keeps an address for one.
+local function reserve_gateways(pools, asked, owner)
   local gateways = {}
   if type(asked) == "table" and not pools[asked.version] then
     fail("gateway", "%s is not in the subnet %s", asked, (pools[4] or pools[6]).subnet)
   end
   for version, pool in pairs(pools) do
     local chosen = type(asked) == "table" and asked.version == version and asked or pool.subnet:last():host()
-    local taken, problem = pool:take(chosen, "the gateway")
+    local taken, problem = pool:take(chosen, owner)
     if not taken then fail("gateway", "%s", problem) end
     gateways[version] = taken
   end
@@ -123,10 +124,12 @@ function M.new(o)
   local pools = make_pools(subnet[1] and subnet or { subnet })
   check_mtu(d.mtu, pools)
   if d.nat and d.gateway == false then fail("gateway", "false contradicts nat, which goes through it") end
-  local gateways = reserve_gateways(pools, d.gateway)
+  local has_gateway = d.nat or d.gateway ~= nil and d.gateway ~= false
+  local gateways = reserve_gateways(pools, d.gateway,
+    has_gateway and "the gateway" or "the gateway that the network gets if a member publishes ports")
   local self = setmetatable({
     name = d.name, nat = d.nat, mtu = d.mtu, pools = pools, gateways = gateways,
-    has_gateway = d.nat or d.gateway ~= nil and d.gateway ~= false,
+    has_gateway = has_gateway,
     gateway = tostring((gateways[4] or gateways[6]):host()),
     members = {}, by_name = {}, port_names = {}, next_port = BRIDGE.index + 1,
   }, network_mt)
