@@ -251,6 +251,8 @@ static int create_by_visit(int type, struct fault *f)
 	if (home < 0)
 		return home;
 	rc = ns_unshare(type, f);
+	if (rc == -EPERM) /* this caller has one type, and no place to add another */
+		fault_hint(f, "it takes CAP_SYS_ADMIN: be root");
 	if (rc < 0)
 		return rc;
 	fd = path ? ns_open_path(type, path, f) : ns_open(type, 0, f);
