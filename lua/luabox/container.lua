@@ -306,13 +306,14 @@ function container_methods:check(command, o)
   }
 end
 
---- Calls a Lua function inside the container's namespaces, in a process of its own; what it changes in Lua's
--- variables is not seen here.
+--- Calls a Lua function inside the container's namespaces and cgroup, in a process of its own; what it changes in
+-- Lua's variables is not seen here. It keeps luabox's capabilities: no filter and no user of the container binds it, so
+-- that it may add a route or a mount there.
 -- @function container:call
 -- @tparam function f
 -- @param ... its arguments
 -- @return its results: nil, booleans, numbers, strings, tables of these
--- @raise its error; luabox.error if the container is not running
+-- @raise its error; luabox.error if the container is not running, or if a limit killed it
 function container_methods:call(f, ...)
   options.argument(description.body, f, "call")
   expect_running(self, "call in")
@@ -321,6 +322,9 @@ function container_methods:call(f, ...)
     body = f, args = table.pack(...), join = joined(self), cgroup = self.cgroup and self.cgroup:fd(), umask = UMASK,
     steps = { { "cgroup", fds = self.cgroup and self.cgroup_fds or {} } },
   }
+  local result = process:wait()
+  explain(self, result)
+  if result.reason then errors.raise { op = "call in", subject = label(self), message = result.reason } end
   return process:result()
 end
 

@@ -253,6 +253,16 @@ describe("a container's Lua functions #root", function()
 end)
 
 describe("a container's limits #root", function()
+  it("kill a function that fills the memory, and tell", function()
+    local box <close> = started { name = "web", memory = "16M" }
+    local text = failure(box.call, box, function()
+      local t = {}
+      while true do t[#t + 1] = ("x"):rep(1e6) .. #t end
+    end)
+    assert.equal("call in container 'web': killed by memory.max of web (16.0 MiB)", text)
+    assert.equal("running", box:state())
+  end)
+
   it("kill who fills the memory, and tell", function()
     local box <close> = started { name = "web", memory = "16M" }
     local result = box:run { "tail", "/dev/zero" }
