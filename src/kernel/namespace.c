@@ -242,24 +242,6 @@ static void come_back(int home, int type)
 	abort();
 }
 
-static int create_by_visit(int type, struct fault *f)
-{
-	const char *path = type == CLONE_NEWTIME ? "/proc/thread-self/ns/time_for_children" : NULL;
-	cleanup_fd int home = ns_open(type, 0, f);
-	int fd, rc;
-
-	if (home < 0)
-		return home;
-	rc = ns_unshare(type, f);
-	if (rc == -EPERM) /* this caller has one type, and no place to add another */
-		fault_hint(f, "it takes CAP_SYS_ADMIN: be root");
-	if (rc < 0)
-		return rc;
-	fd = path ? ns_open_path(type, path, f) : ns_open(type, 0, f);
-	come_back(home, type);
-	return fd;
-}
-
 struct birth {
 	int type, fd;
 	struct fault *fault;
@@ -291,11 +273,33 @@ static int create_by_child(int type, struct fault *f)
 	if (pid < 0) {
 		fault_set(f, error, "clone", "%s", ns_type_name(type));
 		explain_unshare(error, type, f);
+		if (error == EPERM && type != CLONE_NEWUSER) /* no types here to add "user" to */
+			fault_hint(f, "it takes CAP_SYS_ADMIN: be root");
 		return -error;
 	}
 	/* No exit signal was asked for: __WCLONE, and nobody else's wait() sees it. */
 	(void)retry_eintr(waitpid(pid, NULL, __WCLONE));
 	return b.fd;
+}
+
+/* In a user namespace one may leave an older namespace, but not come back: then a child goes. */
+static int create_by_visit(int type, struct fault *f)
+{
+	const char *path = type == CLONE_NEWTIME ? "/proc/thread-self/ns/time_for_children" : NULL;
+	cleanup_fd int home = ns_open(type, 0, f);
+	int fd, rc;
+
+	if (home < 0)
+		return home;
+	if (setns(home, type) < 0)
+		return type == CLONE_NEWTIME ? fault_set(f, errno, "setns", "time")
+					     : create_by_child(type, f);
+	rc = ns_unshare(type, f);
+	if (rc < 0)
+		return rc;
+	fd = path ? ns_open_path(type, path, f) : ns_open(type, 0, f);
+	come_back(home, type);
+	return fd;
 }
 
 int ns_create(int type, struct fault *f)

@@ -40,7 +40,9 @@ int net_visit(int netns, int (*work)(void *argument, struct fault *f), void *arg
 	home = retry_eintr(open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
 	if (home < 0)
 		return fault_set(f, errno, "open", "/proc/thread-self/ns/net");
-	rc = enter(netns, f);
+	rc = enter(home, f); /* whether there is a way back: a user namespace may not have one */
+	if (rc == 0)
+		rc = enter(netns, f);
 	if (rc < 0)
 		return rc;
 	rc = work(argument, f);

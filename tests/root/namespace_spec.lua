@@ -66,7 +66,7 @@ describe("luabox.sys.namespace #root", function()
       local _, e = pcall(require("luabox.sys.namespace").create, "uts")
       return tostring(e)
     end)
-    assert.is_truthy(message:find("unshare uts: No space left on device (ENOSPC); "
+    assert.is_truthy(message:find("clone uts: No space left on device (ENOSPC); "
       .. "/proc/sys/user/max_uts_namespaces is 0", 1, true), message)
   end)
 
@@ -130,6 +130,33 @@ describe("luabox.sys.namespace #root", function()
     }
     assert.equal("unshare uts: Operation not permitted (EPERM); "
       .. 'it takes CAP_SYS_ADMIN: be root, or add "user" to the types', child:result())
+  end)
+
+  it("is made even where there is no way back", function()
+    local child <close> = process.spawn {
+      namespaces = "user",
+      body = function()
+        local made = require("luabox.sys.namespace")
+        local here <close> = made.open "net"
+        local new <close> = made.create "net"
+        local still <close> = made.open "net"
+        return new:type(), here:id() == still:id(), here:id() == new:id()
+      end,
+    }
+    assert.same({ "net", true, false }, { child:result() })
+  end)
+
+  it("visits none where it could not come back from", function()
+    local child <close> = process.spawn {
+      namespaces = "user",
+      body = function()
+        local sys = require("luabox").sys
+        local other <close> = sys.process.spawn { namespaces = "net", program = { "sleep", "60" } }
+        local _, e = pcall(sys.net.socket, sys.namespace.open("net", other:pid()))
+        return tostring(e)
+      end,
+    }
+    assert.matches("^setns net .*Operation not permitted", child:result())
   end)
 
   it("knows owner and parent", function()

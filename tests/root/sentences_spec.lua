@@ -211,7 +211,7 @@ describe("a system that does not let #root", function()
   it("is not root's", function()
     local text, status = run("setpriv --reuid 1000 --regid 1000 --clear-groups --inh-caps=-all --bounding-set=-all " ..
       "sh -c %s")
-    assert.equal("start container 'hello': unshare net: Operation not permitted (EPERM); " ..
+    assert.equal("start container 'hello': clone net: Operation not permitted (EPERM); " ..
       "it takes CAP_SYS_ADMIN: be root", text)
     assert.equal(1, status)
   end)
@@ -234,7 +234,7 @@ describe("a system that does not let #root", function()
   it("allows no network namespaces", function()
     local text, status = run("unshare --user --map-root-user sh -c 'echo 0 > /proc/sys/user/max_net_namespaces; " ..
       "eval \"$1\"' sh %s")
-    assert.matches("start container 'hello': unshare net: No space left on device (ENOSPC); " ..
+    assert.matches("start container 'hello': clone net: No space left on device (ENOSPC); " ..
       "/proc/sys/user/max_net_namespaces is 0", text, 1, true)
     assert.equal(1, status)
   end)
