@@ -112,6 +112,12 @@ function keeper_methods:cgroup(path)
   return tell(self, records)
 end
 
+-- Whether a step failed of itself, and has made nothing. Ctrl-C is heard at a step's return, when it may be done: then
+-- the keeper is to undo it.
+local function was_refused(failure)
+  return errors.is(failure) and not failure.signal
+end
+
 --- Makes a cgroup that the keeper knows: `luabox.sys.cgroup.create` and `cgroup` in one.
 -- @function create_cgroup
 -- @tparam table o as `luabox.sys.cgroup.create` takes it
@@ -125,7 +131,7 @@ function keeper_methods:create_cgroup(o)
   local token
   local ok, group = pcall(cgroup.create, o, function(paths) token = self:cgroup(paths) end)
   if ok then return group, token end
-  if token then token:forget() end
+  if token and was_refused(group) then token:forget() end
   error(group, 0)
 end
 
@@ -263,7 +269,7 @@ function keeper_methods:sysctl(o)
   local ok, failure = pcall(claim_and_set, self, o, tokens)
   if ok and tokens.claim then return { claim = tokens.claim, tokens = tokens, undo = undo_sysctl } end
   if tokens.claim then tokens.claim:close() end
-  forget_all(tokens)
+  if ok or was_refused(failure) then forget_all(tokens) end
   if not ok then error(failure, 0) end
   return { undo = undo_sysctl }
 end

@@ -389,3 +389,47 @@ describe("a sysctl of several runs #root", function()
     assert.equal("32768\t60999", contents "/proc/sys/net/ipv4/ip_local_port_range")
   end)
 end)
+
+local luabox = require "luabox"
+local TTL = "net.ipv4.ip_default_ttl"
+
+-- Ctrl-C is heard at the return of a step that is done.
+local function interrupting(f)
+  return function(...)
+    f(...)
+    local e = luabox.error.new { op = "run", code = "EINTR" }
+    e.signal = "SIGINT"
+    error(e, 0)
+  end
+end
+
+describe("a step that Ctrl-C interrupts when it is done #root", function()
+  local function try(t, name, f)
+    local original = t[name]
+    t[name] = interrupting(original)
+    local ok, e = pcall(f)
+    t[name] = original
+    assert.is_false(ok)
+    assert.equal("SIGINT", e.signal)
+    collectgarbage() -- the interrupted call's handle, which holds a lock
+    run_keeper.close()
+  end
+
+  it("is undone: a sysctl", function()
+    run_keeper.get()
+    for _, name in ipairs { "claim_sysctl", "claim_file" } do
+      try(sys, name, function() run_keeper.get():sysctl { name = TTL, value = 77 } end)
+      assert.equal("64", luabox.sys.system.sysctl(TTL))
+    end
+    local claim = sys.claim_sysctl(TTL, "77")
+    local methods = getmetatable(claim).__index
+    claim:close()
+    try(methods, "set", function() run_keeper.get():sysctl { name = TTL, value = 77 } end)
+    assert.equal("64", luabox.sys.system.sysctl(TTL))
+  end)
+
+  it("is undone: a cgroup", function()
+    try(luabox.sys.cgroup, "create", function() run_keeper.get():create_cgroup { name = "interrupted" } end)
+    assert.equal("", sh "find /sys/fs/cgroup -name luabox-interrupted")
+  end)
+end)
