@@ -167,6 +167,7 @@ MODULES = \
 	luabox.option_kinds \
 	luabox.options \
 	luabox.port_map \
+	luabox.random \
 	luabox.root \
 	luabox.scope \
 	luabox.show \

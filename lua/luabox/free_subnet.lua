@@ -3,6 +3,7 @@
 
 local address = require "luabox.address"
 local errors = require "luabox.error"
+local random = require "luabox.random"
 local sys = require("luabox").sys
 
 local M = {}
@@ -40,7 +41,7 @@ function M.choose(taken)
   local others = routed()
   table.move(taken, 1, #taken, #others + 1, others)
   for _ = 1, TRIES do
-    local subnet = (FIRST + math.random(0, COUNT - 1) * SIZE):host():with_prefix(PREFIX)
+    local subnet = (FIRST + random.integer(0, COUNT - 1) * SIZE):host():with_prefix(PREFIX)
     if not overlaps_any(subnet, others) then return subnet end
   end
   errors.raise { op = "choose", subject = "a subnet of 10.64.0.0/10", code = "EADDRNOTAVAIL",

@@ -7,6 +7,7 @@
 local address = require "luabox.address"
 local errors = require "luabox.error"
 local keeper = require "luabox.keeper"
+local random = require "luabox.random"
 local scope = require "luabox.scope"
 local sys = require("luabox").sys
 
@@ -29,15 +30,15 @@ local M = {}
 -- "lan-3f9a": whose it is, and not another run's. A creation that fails costs 17 ms, so it is asked before.
 local function free_name(name, host)
   local candidate
-  repeat candidate = ("%s-%04x"):format(name:sub(1, 10), math.random(0, 0xffff)) until not host:link(candidate)
+  repeat candidate = ("%s-%04x"):format(name:sub(1, 10), random.integer(0, 0xffff)) until not host:link(candidate)
   return candidate
 end
 
 -- With a second way to the same addresses, packets would go by the one and come back by the other.
-local function refuse_overlap(network, host)
+local function refuse_overlap(self, host)
   for _, route in ipairs(host:routes()) do
-    local destination = route.destination and address.parse(route.destination)
-    for _, pool in pairs(network.pools) do
+    local destination = route.link ~= self.link and route.destination and address.parse(route.destination)
+    for _, pool in pairs(self.network.pools) do
       if destination and destination:length() > 0 and destination:overlaps(pool.subnet) then
         errors.raise { op = "route", subject = tostring(pool.subnet), code = "EEXIST",
           message = ("the host has a route to %s already"):format(route.destination),
@@ -151,9 +152,10 @@ end
 local function build(self)
   local undo <close> = scope.new()
   local host <close> = sys.net.socket()
-  refuse_overlap(self.network, host)
+  refuse_overlap(self, host)
   undo:add(make_link(self, host))
   configure_link(self, host)
+  refuse_overlap(self, host) -- again: another run may have come in between
   allow_forwarding(self, undo)
   make_table(self, undo)
   self.undo = undo:keep()
@@ -220,7 +222,7 @@ end
 local function claim_free(map)
   local e
   for _ = 1, TRIES do
-    local port = math.random(FREE_FIRST, FREE_LAST)
+    local port = random.integer(FREE_FIRST, FREE_LAST)
     local handle
     handle, e = errors.try(claim_port, map, port)
     if handle then return handle, port end

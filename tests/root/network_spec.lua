@@ -85,6 +85,15 @@ describe("a network #root", function()
     for _, network in ipairs(networks) do network:delete() end
   end)
 
+  it("chooses another one in each run, however a script seeds its own numbers", function()
+    local chosen = {}
+    for i = 1, 3 do
+      math.randomseed(1)
+      chosen[i] = tostring(luabox.free_subnet.choose {})
+    end
+    assert.is_false(chosen[1] == chosen[2] and chosen[2] == chosen[3])
+  end)
+
   it("refuses addresses that cannot be had", function()
     local lan <close> = luabox.network { name = "lan", subnet = "192.168.2.0/24", gateway = true }
     local a <close> = luabox.container { name = "a", network = lan }
