@@ -128,7 +128,7 @@ local spec = {
   user = { USER[1], fields = USER.fields, default = {} },
   uid_map = ID_MAP,
   gid_map = ID_MAP,
-  network = { "any", NETWORK, { "enum", names = { "none", "host" } } },
+  network = { "any", NETWORK, { "enum", names = { "none", "host" }, also = "a luabox.network" } },
   networks = { "list", of = LINK, min = 1 },
   address = ADDRESSES,
   ports = { "ports" },

@@ -116,7 +116,9 @@ function checks.enum(value, d)
     if names[i] == value then return value end
   end
   if type(value) ~= "string" then return nil, M.expected("string", value) end
-  return nil, ("unknown value '%s'%s"):format(value, M.suggestion(value, names))
+  local suggestion = M.suggestion(value, names)
+  if d.also and not suggestion:find "%?$" then suggestion = suggestion .. " or " .. d.also end
+  return nil, ("unknown value '%s'%s"):format(value, suggestion)
 end
 
 -- A comma list. The names may be a function that gives them, where they are the core's.

@@ -9,7 +9,7 @@
 -- * `string`: `min`, `max` (bytes), `pattern` with `says` ("is not a name: …")
 -- * `integer`, `number`: `min`, `max`
 -- * `boolean`, `function`
--- * `enum`: `names`
+-- * `enum`: `names`; `also` is what else the sentence offers
 -- * `flags`: a comma list of `names` (a list, or a function that gives one)
 -- * `name`: of a network or of who is in it
 -- * `interface`: the name of a link; `mac`: the address of one

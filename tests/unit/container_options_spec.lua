@@ -255,6 +255,7 @@ describe("luabox.container", function()
     of("network", {
       { 1, "luabox.network or string expected, got number" }, { {}, "luabox.network expected, got table" },
       { "hosts", "unknown value 'hosts'; did you mean 'host'?" },
+      { "lan", "unknown value 'lan'; expected one of 'none', 'host' or a luabox.network" },
     })
     of("networks", { { {}, "is empty" }, { "x", "list expected, got string" } })
     of("address", { { "10.1.0.1", "needs a network" }, { 1, "string or list expected, got number" }, { {}, "is empty" },
