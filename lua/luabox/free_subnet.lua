@@ -20,11 +20,17 @@ local function overlaps_any(subnet, others)
   return false
 end
 
--- What the host has routes to, but for those to everywhere.
-local function routed()
+--- What the host has routes to, but for those to everywhere.
+-- @tparam luabox.netlink socket in the host's network namespace
+-- @tparam[opt] string but a link whose routes do not count
+-- @treturn {luabox.address,...}
+-- @usage
+-- local socket <close> = luabox.sys.net.socket()
+-- for _, subnet in ipairs(luabox.free_subnet.routed(socket)) do assert(subnet:length() > 0) end
+function M.routed(socket, but)
   local list = {}
-  for _, route in ipairs(sys.net.routes { family = "inet" }) do
-    local destination = route.destination and address.parse(route.destination)
+  for _, route in ipairs(socket:routes()) do
+    local destination = (not but or route.link ~= but) and route.destination and address.parse(route.destination)
     if destination and destination:length() > 0 then list[#list + 1] = destination end
   end
   return list
@@ -38,7 +44,8 @@ end
 -- local subnet = luabox.free_subnet.choose {}
 -- assert(subnet.prefix == 24)
 function M.choose(taken)
-  local others = routed()
+  local socket <close> = sys.net.socket()
+  local others = M.routed(socket)
   table.move(taken, 1, #taken, #others + 1, others)
   for _ = 1, TRIES do
     local subnet = (FIRST + random.integer(0, COUNT - 1) * SIZE):host():with_prefix(PREFIX)

@@ -4,8 +4,8 @@
 -- Internal: a part of `luabox.network`, for nobody else.
 -- @module luabox.gateway
 
-local address = require "luabox.address"
 local errors = require "luabox.error"
+local free_subnet = require "luabox.free_subnet"
 local keeper = require "luabox.keeper"
 local random = require "luabox.random"
 local scope = require "luabox.scope"
@@ -36,12 +36,11 @@ end
 
 -- With a second way to the same addresses, packets would go by the one and come back by the other.
 local function refuse_overlap(self, host)
-  for _, route in ipairs(host:routes()) do
-    local destination = route.link ~= self.link and route.destination and address.parse(route.destination)
+  for _, destination in ipairs(free_subnet.routed(host, self.link)) do
     for _, pool in pairs(self.network.pools) do
-      if destination and destination:length() > 0 and destination:overlaps(pool.subnet) then
+      if destination:overlaps(pool.subnet) then
         errors.raise { op = "route", subject = tostring(pool.subnet), code = "EEXIST",
-          message = ("the host has a route to %s already"):format(route.destination),
+          message = ("the host has a route to %s already"):format(destination),
           hint = "give the network another subnet, or no gateway" }
       end
     end
