@@ -40,9 +40,10 @@ end
 -- Waits until 'pid' is gone or a zombie: process 1 of the sandbox reaps late.
 local function wait_gone(pid)
   for _ = 1, 500 do
-    local file = io.open("/proc/" .. pid .. "/stat")
-    if not file or file:read("a"):find("^%d+ %(.*%) [ZX]") then return true end
-    file:close()
+    local file <close> = io.open("/proc/" .. pid .. "/stat")
+    -- A process that is reaped between the open and the read reads as nothing.
+    local stat = file and file:read "a"
+    if not stat or stat:find "^%d+ %(.*%) [ZX]" then return true end
     os.execute "sleep 0.01"
   end
   return false
