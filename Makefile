@@ -269,6 +269,15 @@ asan: ## build into build-asan with the address and undefined behaviour sanitize
 	@$(MAKE) --no-print-directory BUILD=build-asan SANITIZE=1 CFLAGS="-O1 -g" tests
 	@UBSAN_OPTIONS=print_stacktrace=1 LUABOX_TIMEOUT=600 LUABOX_KILLS=20 tests/run --build build-asan --under luabox
 
+# They take a part of what they can try, and with LUABOX_SOAK=1 all of it.
+SOAKED = \
+	tests/root/kill_spec.lua
+
+soak: ## run whole the tests of which check takes a part (hours)
+	@vendor/install build test
+	@$(MAKE) --no-print-directory tests
+	@LUABOX_SOAK=1 LUABOX_TIMEOUT=36000 tests/run -v --build $(BUILD) --under luabox $(SOAKED)
+
 bench: all ## compare with bare C floors and with peers (installs them)
 	vendor/install bench
 	@$(MAKE) --no-print-directory $(FLOORS)
@@ -311,6 +320,6 @@ dist: ## make luabox-$(VERSION).tar.gz of the last commit, in build
 clean: ## remove what was built
 	rm -rf build build-asan $(BUILD)
 
-.PHONY: all asan bench check check-lua54 check-unit clean demo dist docs help install lint tests uninstall
+.PHONY: all asan bench check check-lua54 check-unit clean demo dist docs help install lint soak tests uninstall
 .DELETE_ON_ERROR:
 -include $(OBJECTS:.o=.d) $(PROGRAM_OBJECTS:.o=.d) $(C_TESTS:=.d)

@@ -6,7 +6,8 @@ local process, system = luabox.sys.process, luabox.sys.system
 
 local INTERPRETER = os.getenv "LUABOX_INTERPRETER" or "build/luabox"
 -- Stock lua5.4 has no handler for SIGTERM: there the keeper is all that there is.
-local RUNS = tonumber(os.getenv "LUABOX_KILLS") or os.getenv "LUABOX_UNDER" == "lua5.4" and 40 or 200
+local RUNS = tonumber(os.getenv "LUABOX_KILLS") or os.getenv "LUABOX_SOAK" == "1" and 2000
+  or os.getenv "LUABOX_UNDER" == "lua5.4" and 40 or 200
 local GRACE = 2
 
 local function start(recipe)
