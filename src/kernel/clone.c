@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "kernel/clone_stack.h"
 #include "kernel/util.h"
 
 /* A child leaves its stack without unwinding it, and with it what the address sanitizer marked
@@ -40,57 +41,6 @@ static int run_child(void *argument)
 	return 0;
 }
 
-/* clone3 with a stack has no wrapper in libc: the child must not return through
- * a frame that it shares with its parent. Returns -errno. */
-#if defined(__x86_64__) && !defined(__ILP32__)
-static long clone3_on_stack(struct clone_args *a, struct start *s)
-{
-	register long rc __asm__("rax") = SYS_clone3;
-	register void *start __asm__("r12") = s;
-
-	__asm__ volatile("syscall\n\t"
-			 "testq %%rax, %%rax\n\t"
-			 "jnz 1f\n\t"
-			 "xorl %%ebp, %%ebp\n\t"
-			 "movq %%r12, %%rdi\n\t"
-			 "call *%[run]\n\t"
-			 "hlt\n"
-			 "1:"
-			 : "+r"(rc)
-			 : "D"(a), "S"(sizeof *a), "r"(start), [run] "r"(run_child)
-			 : "rcx", "r11", "memory", "cc");
-	return rc;
-}
-#elif defined(__aarch64__)
-static long clone3_on_stack(struct clone_args *a, struct start *s)
-{
-	register long number __asm__("x8") = SYS_clone3;
-	register long x0 __asm__("x0") = (long)a;
-	register long size __asm__("x1") = sizeof *a;
-	register void *start __asm__("x19") = s;
-	register int (*run)(void *) __asm__("x20") = run_child;
-
-	__asm__ volatile("svc #0\n\t"
-			 "cbnz x0, 1f\n\t"
-			 "mov x29, xzr\n\t"
-			 "mov x0, x19\n\t"
-			 "blr x20\n\t"
-			 "brk #1\n"
-			 "1:"
-			 : "+r"(x0)
-			 : "r"(number), "r"(size), "r"(start), "r"(run)
-			 : "memory", "cc", "x30");
-	return x0;
-}
-#else
-static long clone3_on_stack(struct clone_args *a, struct start *s)
-{
-	(void)a;
-	(void)s;
-	return -ENOSYS;
-}
-#endif
-
 /* Sandboxes answer ENOSYS to clone3 so that libraries fall back to clone, whose
  * flags they can see; it does all but cgroups and time namespaces. */
 static long share_memory(struct clone_args *a, struct start *s, int *pidfd)
@@ -105,7 +55,7 @@ static long share_memory(struct clone_args *a, struct start *s, int *pidfd)
 	mprotect(stack, GUARD_SIZE, PROT_NONE);
 	a->stack = (uint64_t)(uintptr_t)stack;
 	a->stack_size = STACK_SIZE;
-	rc = clone3_on_stack(a, s);
+	rc = clone3_on_stack(a, run_child, s);
 	if (rc == -ENOSYS && !(a->flags & CLONE_INTO_CGROUP)) {
 		rc = clone(run_child, stack + STACK_SIZE, (int)(a->flags | SIGCHLD), s, pidfd);
 		rc = rc < 0 ? -errno : rc;
