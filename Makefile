@@ -228,6 +228,10 @@ $(BUILD)/tests/%: tests/c/%.c $(OBJECTS)
 	@mkdir -p $(@D)
 	$(say)$(CC) $(ALL_CPPFLAGS) -Itests/c $(ALL_CFLAGS) $(LDFLAGS) -Wl,--as-needed -o $@ $< $(OBJECTS) $(STATIC)
 
+$(BUILD)/tests/lacking: tests/c/lacking.c
+	@mkdir -p $(@D)
+	$(say)$(CC) -D_GNU_SOURCE $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< -lseccomp
+
 # Its allocations fail one after the other.
 $(BUILD)/tests/oom_test: LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup,--wrap=strndup \
 	-Wl,--wrap=asprintf,--wrap=vasprintf,--wrap=getline,--wrap=realpath,--wrap=fopen,--wrap=fdopen \
@@ -264,7 +268,7 @@ demo: ## install what is missing, build, run recipes/lan.lua
 
 # == Tests ==
 
-tests: all $(C_TESTS) $(BUILD)/tests/luabox-inject
+tests: all $(C_TESTS) $(BUILD)/tests/luabox-inject $(BUILD)/tests/lacking
 
 check: ## install what the tests need, build, run every test, under luabox and lua5.4
 	@vendor/install build test
