@@ -11,7 +11,7 @@ local is_program = package.preload["luabox.sys.error"] ~= nil
 assert(under == nil or (under == "luabox") == is_program, "these tests run under another interpreter than they should")
 
 -- What the kernel frees asynchronously (a network namespace, a reaped process) gets this long.
-local GRACE = 2.0
+local GRACE = 20.0
 local PAUSE = 0.01
 
 local function in_both(lines, others)

@@ -30,7 +30,7 @@ end
 
 --- True if a ping passes from a namespace to an address.
 function M.ping(address, ns)
-  return (select(2, M.run("ping -n -q -c 1 -W 2 " .. address, ns)))
+  return (select(2, M.run("ping -n -q -c 1 -W 30 " .. address, ns)))
 end
 
 return M

@@ -4,6 +4,8 @@
 --     fd09::2            10.9.0.1  fd77::1             switch       fd77::2       fd77::3
 --
 -- made with ip alone, so that what is tested is nftables.
+local spec = require "spec"
+
 local lab = {}
 
 local methods = {}
@@ -46,11 +48,6 @@ local NODES = {
   n = node({ "77.0.3/24", "77::3/64" }, { "77.0.1", "77::1" }),
 }
 
-local function sh(command)
-  local ok = os.execute(command)
-  if not ok then error("failed: " .. command, 2) end
-end
-
 local function batch(where, lines)
   local pipe = assert(io.popen(where .. "ip -batch -", "w"))
   pipe:write(lines)
@@ -84,9 +81,14 @@ function methods:serve(where, ...)
   assert(pipe:read "l" == "" and pipe:read "l" == "ready")
 end
 
--- Asks a server from a namespace (nil: the host); gives the address that it saw, "no answer" or an errno's symbol.
+-- Asks a server from a namespace (nil: the host); gives the address that it saw, or an errno's symbol.
 function methods.ask(_, where, kind, address, port)
   return lab.output(("python3 tests/peer.py ask %s %s %d"):format(kind, address, port), where)
+end
+
+-- Whether a server that is asked gives no answer: what is dropped is waited for in vain.
+function methods.is_silent(_, where, kind, address, port)
+  return lab.output(("python3 tests/peer.py ask %s %s %d 3"):format(kind, address, port), where) == "no answer"
 end
 
 function meta:__close()
@@ -103,7 +105,7 @@ end
 
 function lab.new()
   local self = setmetatable({ pids = {}, sysctls = {} }, meta)
-  for _, name in ipairs { "out", "switch", "c", "n" } do sh("ip netns add " .. name) end
+  for _, name in ipairs { "out", "switch", "c", "n" } do spec.shell("ip netns add " .. name) end
   batch("", BATCH)
   batch("ip netns exec switch ", SWITCH)
   for name, lines in pairs(NODES) do batch("ip netns exec " .. name .. " ", lines) end

@@ -44,33 +44,36 @@ function M.run(arguments, input)
   return M.shell(source .. line { M.path, table.unpack(arguments) })
 end
 
--- $1 is the signal, the rest the command. The command says "ready" when it is about to block; it is
--- signalled once it sleeps or has run for a while, and has ten seconds to end.
+-- $1 are the signals, the rest the command. The command prints "ready" once for each signal that it is ready for,
+-- and finds "sent.1", "sent.2"… in the directory $SIGNALS as soon as it has been sent. It has a minute to end.
 local SIGNAL = [[
 signal=$1 directory=$2
 shift 2
 mkfifo "$directory/input"
 exec 3<>"$directory/input"
+export SIGNALS="$directory"
 env --default-signal "$@" <&3 >"$directory/out" 2>"$directory/err" 3>&- &
 pid=$!
-for i in $(seq 500); do
-  grep -qs ready "$directory/out" && break
-  sleep 0.02
-done
-sleep 0.05
+n=0
 for s in $signal; do
+  n=$((n + 1))
+  for i in $(seq 3000); do
+    [ "$(grep -cs ready "$directory/out")" -lt $n ] || break
+    sleep 0.02
+  done
+  sleep 0.05 # until it blocks; a moment early does no harm
   kill -"$s" $pid
-  sleep 0.1
+  : >"$directory/sent.$n"
 done
-{ timeout 10 tail -s 0.1 --pid=$pid -f /dev/null || kill -KILL $pid; } 3>&- &
+{ timeout 60 tail -s 0.1 --pid=$pid -f /dev/null || kill -KILL $pid; } 3>&- &
 wait $pid
 status=$?
 wait
 exit $status
 ]]
 
---- Runs the program with arguments, sends it signals ("TERM", or several, a tenth of a second apart) when it
--- has printed "ready", and returns what `shell` does.
+--- Runs the program with arguments, sends it signals ("TERM", or several), the n-th when it has printed "ready" n
+-- times, and returns what `shell` does. The program finds $SIGNALS/sent.N when it has been sent the n-th.
 function M.signal(signals, arguments)
   local directory, remove = M.directory()
   local command = line { "sh", "-c", SIGNAL, "sh", signals, directory, M.path, table.unpack(arguments) }

@@ -1,15 +1,18 @@
 #!/usr/bin/python3
 """Runs a command on a terminal and talks to it: terminal.py COMMAND [EXPECT SEND]...
 
-Waits for each EXPECT in what the command prints after the last one (ten seconds at most), then types SEND, in
-which \\n, \\t and \\xNN are as in Python. Prints all that the terminal showed, and ends as the command does
-(128 + N for signal N).
+Waits for each EXPECT in what the command prints after the last one (a minute at most), then types SEND, in
+which \\n, \\t and \\xNN are as in Python; "signal TERM" is no text, but that signal. Prints all that the terminal
+showed, and ends as the command does (128 + N for signal N).
 """
 import os
 import pty
 import select
+import signal
 import sys
 import time
+
+PATIENCE = 60  # seconds
 
 
 def read(fd, seconds):
@@ -22,7 +25,7 @@ def read(fd, seconds):
 
 
 def expect(fd, shown, start, wanted):
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE
     while wanted not in shown[start:]:
         data = read(fd, max(0, deadline - time.monotonic()))
         if not data:
@@ -32,6 +35,13 @@ def expect(fd, shown, start, wanted):
     return shown, shown.index(wanted, start) + len(wanted)
 
 
+def send(pid, fd, sent):
+    if sent.startswith("signal "):
+        os.kill(pid, getattr(signal, "SIG" + sent.removeprefix("signal ")))
+    else:
+        os.write(fd, sent.encode().decode("unicode_escape").encode("latin-1"))
+
+
 def main(command, *talk):
     pid, fd = pty.fork()
     if pid == 0:
@@ -39,8 +49,8 @@ def main(command, *talk):
     shown, start = b"", 0
     for wanted, sent in zip(talk[::2], talk[1::2]):
         shown, start = expect(fd, shown, start, wanted.encode())
-        os.write(fd, sent.encode().decode("unicode_escape").encode("latin-1"))
-    while data := read(fd, 10):
+        send(pid, fd, sent)
+    while data := read(fd, PATIENCE):
         shown += data
     sys.stdout.buffer.write(shown)
     sys.stdout.flush()

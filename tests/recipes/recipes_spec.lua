@@ -1,7 +1,8 @@
+-- time limit: 900
 local lfs = require "lfs"
 
 local INTERPRETER = os.getenv("LUABOX_INTERPRETER") or "build/luabox"
-local LIMIT = 60
+local LIMIT = 200
 
 local recipes = {}
 for name in lfs.dir("recipes") do

@@ -1,24 +1,8 @@
 local cgroup = require "luabox.sys.cgroup"
 local run = require("child").run
+local spec = require "spec"
 
-local function contents(path)
-  local file <close> = assert(io.open(path))
-  return (file:read("a"):gsub("\n$", ""))
-end
-
-local function words(command)
-  local pipe <close> = io.popen(command)
-  return (pipe:read("a"):gsub("\n$", ""))
-end
-
-local function exists(path)
-  return os.execute(("test -e '%s'"):format(path)) == true
-end
-
--- The directories are the host's: a name that nobody else's test has.
-local function unique()
-  return "spec-" .. contents("/proc/sys/kernel/random/uuid"):sub(1, 13)
-end
+local contents, words, exists, unique, failure = spec.contents, spec.output, spec.exists, spec.unique, spec.failure
 
 local self_pid = contents("/proc/self/stat"):match("^%d+")
 
@@ -48,12 +32,6 @@ end
 local function limit_file(group, v1, v2)
   local dir = dir_with(group, v1)
   return contents((dir or dir_with(group, v2)) .. (dir and v1 or v2)), dir and 1 or 2
-end
-
-local function failure(f, ...)
-  local ok, e = pcall(f, ...)
-  assert.is_false(ok)
-  return e
 end
 
 describe("luabox.sys.cgroup #root", function()

@@ -1,4 +1,5 @@
 -- Several runs at once, as from several terminals, on one host.
+-- time limit: 600
 local luabox = require "luabox"
 local process, system = luabox.sys.process, luabox.sys.system
 
@@ -9,8 +10,8 @@ local function start(recipe)
 end
 
 local function finish(p)
-  local stdout, stderr = process.communicate(p, { timeout = 60 })
-  return p:wait(60), stdout .. stderr
+  local stdout, stderr = process.communicate(p, { timeout = 200 })
+  return p:wait(200), stdout .. stderr
 end
 
 describe("recipes/lan.lua #root", function()

@@ -1,27 +1,13 @@
 local luabox = require "luabox"
 local process = luabox.sys.process
+local spec = require "spec"
+
+local host_read, command, failure = spec.contents, spec.output, spec.refused
 
 local function lines(text)
   local list = {}
   for line in text:gmatch "[^\n]+" do list[#list + 1] = line end
   return list
-end
-
-local function host_read(path)
-  local file <close> = assert(io.open(path))
-  return file:read "a"
-end
-
-local function command(text)
-  local pipe <close> = assert(io.popen(text))
-  return pipe:read "a"
-end
-
--- The error that `f` raises, as text.
-local function failure(f, ...)
-  local ok, e = pcall(f, ...)
-  assert.is_false(ok)
-  return tostring(e), e
 end
 
 local function started(o)
@@ -192,7 +178,7 @@ describe("a container #root", function()
     assert.equal(0, try("ro", "grep -q localhost /etc/hosts").code)
     assert.equal(0, try("rw", "touch /x && grep -q localhost /etc/hosts").code)
     assert.is_truthy(io.open(rootfs .. "/x"))
-    assert.equal("mine\n", host_read(rootfs .. "/etc/hosts"))
+    assert.equal("mine", host_read(rootfs .. "/etc/hosts"))
   end)
 
   it("binds directories of the host", function()
@@ -225,7 +211,7 @@ describe("a container #root", function()
     local box <close> = started { uid_map = map, gid_map = map }
     assert.equal("0\n", box:check({ "id", "-u" }).stdout)
     assert.matches("^%s*0%s+100000%s+65536%s*$", host_read(("/proc/%d/uid_map"):format(box:pid())))
-    assert.equal("100000\n", command(("stat -c %%u /proc/%d"):format(box:pid())))
+    assert.equal("100000", command(("stat -c %%u /proc/%d"):format(box:pid())))
     assert.equal("hello\n", box:check({ "sh", "-c", "echo hello > /tmp/f; cat /tmp/f" }).stdout)
   end)
 end)

@@ -8,7 +8,7 @@ local HANDLES = { "luabox.netlink", "luabox.netlink.batch", "luabox.nft", "luabo
 -- What undoes is not made to fail here: after a failure it is what must work.
 local UNDO = { close = true, remove = true, kill = true, link_delete = true, release = true, fileno = true, id = true,
   wait = true, thaw = true, owner = true }
-local GRACE = 2
+local GRACE = 20 -- seconds, on a machine that is busy with other things
 
 local function primitives()
   local tables = {}

@@ -1,17 +1,9 @@
 local file = require "luabox.sys.file"
+local spec = require "spec"
+
+local shell, refused = spec.output, spec.refused
 
 local DIR = "/tmp/file"
-
-local function shell(command)
-  local pipe <close> = io.popen("{ " .. command .. "; } 2>&1")
-  return (pipe:read("a"):gsub("\n$", ""))
-end
-
-local function refused(f, ...)
-  local ok, e = pcall(f, ...)
-  assert(not ok, "it was done")
-  return tostring(e)
-end
 
 -- An empty directory for the length of a test.
 local function in_dir()

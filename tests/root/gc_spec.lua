@@ -1,39 +1,11 @@
-local sleep = require("system").sleep
 local gc = require "luabox.gc"
+local spec = require "spec"
 local sys = require "luabox.sys.keeper"
 
+local contents, eventually, exists, sh = spec.contents, spec.eventually, spec.exists, spec.output
+local unique, write = spec.unique, spec.write
+
 local STATE = "/run/luabox"
-
-local function sh(command)
-  local pipe <close> = io.popen(command)
-  return (pipe:read("a"):gsub("\n$", ""))
-end
-
-local function exists(path)
-  return os.execute(("test -e '%s' -o -L '%s'"):format(path, path)) == true
-end
-
-local function contents(path)
-  local file <close> = io.open(path)
-  return file and (file:read("a"):gsub("\n$", ""))
-end
-
-local function write(path, text)
-  local file <close> = assert(io.open(path, "w"))
-  file:write(text)
-end
-
-local function unique()
-  return "spec-" .. contents("/proc/sys/kernel/random/uuid"):sub(1, 13)
-end
-
-local function eventually(f)
-  for _ = 1, 500 do
-    if f() then return true end
-    sleep(0.01)
-  end
-  return false
-end
 
 -- Starts a run of luabox, behind a command if given; gives the numbers of its process and its keeper's.
 local function start(code, prefix)
@@ -57,7 +29,7 @@ end
 local function kill_both(run)
   os.execute(("kill -9 %s %s"):format(run.keeper, run.pid))
   run.pipe:close()
-  eventually(function() return (contents("/proc/" .. run.keeper .. "/stat") or ") Z"):find(") Z", 1, true) end)
+  eventually(function() return spec.ended(run.keeper) end)
 end
 
 -- Runs the collector and gives what it says.
@@ -126,7 +98,7 @@ describe("luabox gc #root", function()
     local path = "/tmp/" .. unique()
     local run = start(('keeper:file("%s"); io.open("%s", "w"):close()\n'):format(path, path))
     os.execute("kill -9 " .. run.keeper)
-    sleep(0.05)
+    assert.is_true(eventually(function() return spec.ended(run.keeper) end))
     assert.equal("", collect())
     assert.is_true(exists(path))
     os.execute("kill -9 " .. run.pid)
@@ -174,7 +146,7 @@ describe("luabox gc #root", function()
     local pipe = io.popen("echo $$; exec sleep 100")
     local pid = pipe:read("n")
     local start_time = sys.start_time(pid)
-    local function lives() return (contents(("/proc/%d/stat"):format(pid)) or ") Z"):find("%) [RSD]") ~= nil end
+    local function lives() return not spec.ended(pid) end
     forge("1-1-0", ("+1 process %d %d\n"):format(pid, start_time - 1))
     collect()
     local survived = lives()
@@ -242,9 +214,12 @@ describe("luabox gc #root", function()
       "ip netns exec lbgc")
     kill_both(run)
     local holder = io.popen("exec ip netns exec lbgc sleep 1000", "w")
-    sleep(0.05)
+    local holder_pid
+    assert.is_true(eventually(function()
+      holder_pid = sh("ip netns pids lbgc")
+      return holder_pid ~= ""
+    end))
     local said = collect()
-    local holder_pid = sh("ip netns pids lbgc")
     local links = sh("ip -n lbgc -br link")
     os.execute("kill -9 " .. holder_pid)
     holder:close()

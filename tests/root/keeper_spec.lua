@@ -1,48 +1,14 @@
 local sleep = require("system").sleep
 local child = require "child"
 local run_keeper = require "luabox.keeper"
+local signal = require "luabox.sys.signal"
+local spec = require "spec"
 local sys = require "luabox.sys.keeper"
 
+local contents, ended, eventually, exists = spec.contents, spec.ended, spec.eventually, spec.exists
+local failure, sh, unique, write = spec.failure, spec.output, spec.unique, spec.write
+
 local STATE = "/run/luabox"
-
-local function sh(command)
-  local pipe <close> = io.popen(command)
-  return (pipe:read("a"):gsub("\n$", ""))
-end
-
-local function exists(path)
-  return os.execute(("test -e '%s' -o -L '%s'"):format(path, path)) == true
-end
-
-local function contents(path)
-  local file <close> = io.open(path)
-  return file and (file:read("a"):gsub("\n$", ""))
-end
-
-local function write(path, text)
-  local file <close> = assert(io.open(path, "w"))
-  file:write(text)
-end
-
-local function failure(f, ...)
-  local ok, e = pcall(f, ...)
-  assert.is_false(ok)
-  return e
-end
-
--- True as soon as `f` is; false if it is not within some seconds.
-local function eventually(f)
-  for _ = 1, 1000 do
-    if f() then return true end
-    sleep(0.01)
-  end
-  return false
-end
-
-local function ended(pid)
-  local stat = contents(("/proc/%d/stat"):format(pid))
-  return not stat or stat:match("%) ([ZX])") ~= nil
-end
 
 local PRELUDE = [[
 local keeper = require("luabox.keeper").get()
@@ -71,10 +37,6 @@ end
 
 local function nothing_left()
   return not exists(STATE)
-end
-
-local function unique()
-  return "spec-" .. contents("/proc/sys/kernel/random/uuid"):sub(1, 13)
 end
 
 local function ip_forward()
@@ -190,7 +152,10 @@ describe("the keeper #root", function()
     assert.is_nil(fds:find("net:", 1, true))
     assert.equal(3, select(2, fds:gsub("/dev/null", "")))
     os.execute(("kill -TERM %d; kill -HUP %d; kill -INT %d"):format(run.keeper, run.keeper, run.keeper))
-    sleep(0.02)
+    local blocked = tonumber(contents(("/proc/%d/status"):format(run.keeper)):match "SigBlk:%s*(%x+)", 16)
+    for _, name in ipairs { "TERM", "HUP", "INT" } do
+      assert.equal(1, blocked >> signal.number(name) - 1 & 1, name)
+    end
     assert.is_false(ended(run.keeper))
     kill_run(run)
     assert.is_true(eventually(nothing_left))
@@ -363,7 +328,7 @@ describe("a sysctl of several runs #root", function()
   it("that has the value needs nothing", function()
     finally(run_keeper.close)
     local token = run_keeper.get():sysctl { name = "net.ipv4.ip_forward", value = 0 }
-    assert.equal("", sh("ls " .. STATE .. " | grep sysctl"))
+    assert.equal("", sh("ls " .. STATE .. " 2>/dev/null | grep sysctl"))
     token:undo()
   end)
 

@@ -2,17 +2,9 @@ local file = require "luabox.sys.file"
 local mount = require "luabox.sys.mount"
 local namespace = require "luabox.sys.namespace"
 local process = require "luabox.sys.process"
+local spec = require "spec"
 
-local function shell(command)
-  local pipe <close> = io.popen("{ " .. command .. "; } 2>&1")
-  return (pipe:read("a"):gsub("\n$", ""))
-end
-
-local function refused(f, ...)
-  local ok, e = pcall(f, ...)
-  assert(not ok, "it was done")
-  return tostring(e)
-end
+local shell, refused = spec.output, spec.refused
 
 local function find(target, field)
   return shell(("findmnt -n -o %s %s"):format(field, target))

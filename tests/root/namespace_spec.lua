@@ -1,18 +1,10 @@
 local namespace = require "luabox.sys.namespace"
 local process = require "luabox.sys.process"
+local spec = require "spec"
+
+local output, refused = spec.output, spec.refused
 
 local PIN = "/run/pin"
-
-local function output(command)
-  local pipe <close> = io.popen(command)
-  return pipe:read "l"
-end
-
-local function refused(f, ...)
-  local ok, e = pcall(f, ...)
-  assert(not ok, "it was done")
-  return tostring(e)
-end
 
 -- Runs a function in a child in new namespaces and returns its results.
 local function in_child(namespaces, body, ...)

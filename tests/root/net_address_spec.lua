@@ -1,12 +1,9 @@
 local namespace = require "luabox.sys.namespace"
 local net = require "luabox.sys.net"
 local ip = require "ip"
+local spec = require "spec"
 
-local function refusal(f, ...)
-  local ok, e = pcall(f, ...)
-  assert.is_false(ok)
-  return e
-end
+local refusal = spec.failure
 
 -- The addresses that ip(8) sees on a link, by themselves.
 local function seen(ns, link)

@@ -3,12 +3,9 @@ local net = require "luabox.sys.net"
 local process = require "luabox.sys.process"
 local ip = require "ip"
 local child = require "child"
+local spec = require "spec"
 
-local function refusal(f, ...)
-  local ok, e = pcall(f, ...)
-  assert.is_false(ok)
-  return e
-end
+local refusal = spec.failure
 
 local function contains(text, part)
   assert.is_truthy(text:find(part, 1, true), ("%q is not in %q"):format(part, text))

@@ -1,12 +1,9 @@
 local namespace = require "luabox.sys.namespace"
 local net = require "luabox.sys.net"
 local ip = require "ip"
+local spec = require "spec"
 
-local function refusal(f, ...)
-  local ok, e = pcall(f, ...)
-  assert.is_false(ok)
-  return e
-end
+local refusal = spec.failure
 
 local function contains(text, part)
   assert.is_truthy(text:find(part, 1, true), ("%q is not in %q"):format(part, text))

@@ -1,16 +1,8 @@
 local luabox = require "luabox"
 local net, namespace, system = luabox.sys.net, luabox.sys.namespace, luabox.sys.system
+local spec = require "spec"
 
-local function command(text)
-  local pipe <close> = assert(io.popen(text))
-  return pipe:read "a"
-end
-
-local function failure(f, ...)
-  local ok, e = pcall(f, ...)
-  assert.is_false(ok)
-  return tostring(e), e
-end
+local command, failure = spec.output, spec.refused
 
 -- A site that answers with the address that it sees.
 local PEER = { ["/www/cgi-bin/peer"] = [[#!/bin/sh
@@ -21,7 +13,7 @@ local HTTPD = { "httpd", "-f", "-p", "0.0.0.0:80", "-h", "/www" }
 local HTTPD6 = { "httpd", "-f", "-p", "[::]:80", "-h", "/www" }
 
 local function wait_for_server(box, port)
-  local try = ("nc -w 5 %s </dev/null >/dev/null 2>&1"):format(port or "127.0.0.1 80")
+  local try = ("nc -w 30 %s </dev/null >/dev/null 2>&1"):format(port or "127.0.0.1 80")
   box:check { "sh", "-c", "until " .. try .. "; do sleep 0.01; done" }
 end
 
@@ -44,7 +36,7 @@ local function seen(box, url)
 end
 
 local function pings(box, name)
-  return box:run({ "ping", "-c", "1", "-W", "5", name }).code == 0
+  return box:run({ "ping", "-c", "1", "-W", "30", name }).code == 0
 end
 
 local function host_links()
@@ -204,8 +196,7 @@ describe("a network's way out #root", function()
       local lan <close> = luabox.network { name = "lan", subnet = "10.1.0.0/24", gateway = true }
       lan:start()
       assert.equal("1", system.sysctl "net.ipv4.ip_forward")
-      local _, count = host_links():gsub("\n", "")
-      assert.equal(1, count)
+      assert.matches("^[^\n]+$", host_links())
       assert.matches("inet 10.1.0.254/24", command "ip addr")
       local a <close> = node(lan, "a")
       assert.is_true(pings(a, "10.1.0.254"))
@@ -269,7 +260,7 @@ describe("a network's way out #root", function()
       rootfs = "/", command = { "sh", "-c", "nc -u -l -W 1 53 > /var/got" } }):start()
     box:check { "sh", "-c", "until grep -q ':0035' /proc/net/udp; do sleep 0.01; done" }
     command "bash -c 'echo hello > /dev/udp/127.0.0.1/5353'"
-    box:wait(5)
+    box:wait(30)
     assert.equal("stopped", box:state())
   end)
 

@@ -1,10 +1,8 @@
 -- Each rule as nft lists it, and as luabox lists it back.
 local nft = require "luabox.sys.nft"
+local spec = require "spec"
 
-local function output(command)
-  local pipe <close> = io.popen(command .. " 2>&1")
-  return (pipe:read "a":gsub("%s+$", ""))
-end
+local output = spec.output
 
 -- A table of every kind of chain, sets and maps, owned: gone with the socket.
 local function socket(family)

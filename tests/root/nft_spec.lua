@@ -1,11 +1,9 @@
 local namespace = require "luabox.sys.namespace"
 local nft = require "luabox.sys.nft"
 local run = require("child").run
+local spec = require "spec"
 
-local function output(command)
-  local pipe <close> = io.popen(command .. " 2>&1")
-  return (pipe:read "a":gsub("%s+$", ""))
-end
+local output = spec.output
 
 local function list() return output "nft list ruleset" end
 

@@ -1,15 +1,13 @@
 local port = require "luabox.sys.port"
 local run = require("child").run
+local spec = require "spec"
+
+local output = spec.output
 
 local function refused(o)
   local ok, e = pcall(port.claim, o)
   assert.is_false(ok)
   return e
-end
-
-local function output(command)
-  local pipe <close> = io.popen(command .. " 2>&1")
-  return (pipe:read "a":gsub("%s+$", ""))
 end
 
 -- A process that serves a place such as "tcp:8080"; gives its pid.

@@ -1,15 +1,16 @@
 local namespace = require "luabox.sys.namespace"
 local process = require "luabox.sys.process"
 local run = require("child").run
+local spec = require "spec"
+
+local refused = spec.refused
+
+local function wait_gone(pid)
+  return spec.eventually(function() return spec.ended(pid) end)
+end
 
 local TYPES = { "mnt", "pid", "net", "uts", "ipc", "user", "cgroup", "time" }
 local MAP = { { inside = 0, outside = 100000, count = 65536 } }
-
-local function refused(f, ...)
-  local ok, e = pcall(f, ...)
-  assert.is_false(ok)
-  return tostring(e)
-end
 
 local function output(o)
   o.stdout = "pipe"
@@ -35,18 +36,6 @@ local function status(pid, name)
     local value = line:match("^" .. name .. ":%s*(.*)$")
     if value then return value end
   end
-end
-
--- Waits until 'pid' is gone or a zombie: process 1 of the sandbox reaps late.
-local function wait_gone(pid)
-  for _ = 1, 500 do
-    local file <close> = io.open("/proc/" .. pid .. "/stat")
-    -- A process that is reaped between the open and the read reads as nothing.
-    local stat = file and file:read "a"
-    if not stat or stat:find "^%d+ %(.*%) [ZX]" then return true end
-    os.execute "sleep 0.01"
-  end
-  return false
 end
 
 describe("process.spawn in new namespaces #root", function()
@@ -233,14 +222,17 @@ describe("process 1 #root", function()
       assert.same(result, p:wait())
     end
     local p <close> = process.spawn {
-      program = { "sh", "-c", "sh -c 'sleep 0.05 &'; sleep 0.3; ps -A -o ppid=,stat= | grep -c Z" },
-      init = true, namespaces = "pid,mnt", stdout = "pipe",
+      program = { "sh", "-c", [[
+        sh -c 'true &'
+        for i in $(seq 1000); do ps -A -o stat= | grep -q Z || exit 0; done
+        exit 1]] },
+      init = true, namespaces = "pid,mnt",
       steps = {
         { "propagation", path = "/", flags = "private,rec" },
         { "mount", type = "proc", source = "proc", target = "/proc" },
       },
     }
-    assert.equal("0\n", p:stdout():read())
+    assert.same({ code = 0 }, p:wait())
   end)
 
   it("passes signals on", function()
@@ -260,10 +252,8 @@ describe("process 1 #root", function()
       program = { "sleep", "60" }, init = true, namespaces = "pid,mnt", cwd = "/tmp", stdout = "pipe",
     }
     local pid = p:pid()
-    for _ = 1, 200 do -- it lets go right after the start
-      if link("/proc/" .. pid .. "/cwd") == "/" then break end
-      os.execute "sleep 0.01"
-    end
+    -- It lets go right after the start.
+    assert.is_true(spec.eventually(function() return link("/proc/" .. pid .. "/cwd") == "/" end))
     assert.equal("luabox-init", status(pid, "Name"))
     local pipe <close> = io.popen("ls /proc/" .. pid .. "/fd")
     assert.equal("0\n", pipe:read "a")

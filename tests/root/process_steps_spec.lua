@@ -1,11 +1,8 @@
 local mount = require "luabox.sys.mount"
 local process = require "luabox.sys.process"
+local spec = require "spec"
 
-local function refused(f, ...)
-  local ok, e = pcall(f, ...)
-  assert.is_false(ok)
-  return tostring(e)
-end
+local refused = spec.refused
 
 local PRIVATE = { "propagation", path = "/", flags = "private,rec" }
 

@@ -3,11 +3,9 @@ local mount = require "luabox.sys.mount"
 local namespace = require "luabox.sys.namespace"
 local process = require "luabox.sys.process"
 local rootfs = require "luabox.sys.rootfs"
+local spec = require "spec"
 
-local function shell(command)
-  local pipe <close> = io.popen("{ " .. command .. "; } 2>&1")
-  return (pipe:read("a"):gsub("\n$", ""))
-end
+local shell = spec.output
 
 -- The default root on /mnt for the length of a test.
 local function on_mnt()

@@ -1,10 +1,9 @@
 -- What a user reads when something is missing or wrong: one sentence with what to do, and nothing is left.
 local luabox = require "luabox"
 local program = require "program"
+local spec = require "spec"
 
-local function shell(command)
-  assert(os.execute(command))
-end
+local shell = spec.shell
 
 -- What a container says that cannot be started.
 local function refusal(o)
@@ -97,7 +96,7 @@ describe("a program that cannot be run #root", function()
   it("has no memory to begin with", function()
     local box <close> = luabox.container { name = "small", memory = "64K" }
     pcall(box.start, box)
-    local result = box:wait(10)
+    local result = box:wait(60)
     assert.equal("killed by memory.max of small (64.0 KiB)", result.reason)
     local _, e = pcall(box.check, box, { "true" })
     assert.equal("run in container 'small': it is stopped, not running; killed by memory.max of small (64.0 KiB)",

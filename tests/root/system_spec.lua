@@ -1,10 +1,8 @@
 local system = require "luabox.sys.system"
 local run = require("child").run
+local spec = require "spec"
 
-local function output(command)
-  local pipe <close> = io.popen(command)
-  return pipe:read "l"
-end
+local output, refused = spec.output, spec.refused
 
 -- Sets a sysctl, sees it through another program and sets it back.
 local function assert_sets(seen, name, path, value)
@@ -13,12 +11,6 @@ local function assert_sets(seen, name, path, value)
   local now = output("cat /proc/sys/" .. path)
   system.set_sysctl(name, before)
   assert.equal(seen, now)
-end
-
-local function refused(f, ...)
-  local ok, e = pcall(f, ...)
-  assert.is_false(ok)
-  return tostring(e)
 end
 
 describe("luabox.sys.system #root", function()

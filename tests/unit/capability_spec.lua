@@ -1,10 +1,7 @@
 local capability = require "luabox.sys.capability"
+local spec = require "spec"
 
-local function refused(f, ...)
-  local ok, message = pcall(f, ...)
-  assert.is_false(ok)
-  return tostring(message)
-end
+local refused = spec.refused
 
 local function assert_refused(expected, f, ...)
   local message = refused(f, ...)

@@ -13,6 +13,15 @@ local x <close> = closing "main"
 local function ready() print "ready" io.stdout:flush() end
 ]]
 
+-- Says that it is ready for another signal, and waits until it has been sent the n-th.
+local SENT = [[
+local function ready() print "ready" io.stdout:flush() end
+local function sent(n)
+  ready()
+  repeat local file = io.open(os.getenv "SIGNALS" .. "/sent." .. n) until file
+end
+]]
+
 local numbers = { HUP = 1, INT = 2, TERM = 15 }
 
 -- The script closes its variables with the signal's error, and the program ends by the signal.
@@ -77,9 +86,8 @@ describe("a signal", function()
   end)
 
   it("is over once pcall, xpcall or resume has caught it; the next is raised again", function()
-    local code = [[
-      print "ready" io.stdout:flush()
-      local function forever() while true do end end
+    local code = SENT .. [[
+      local function forever() ready() while true do end end
       %s
       print(ok, e.signal)
       forever()
@@ -89,40 +97,39 @@ describe("a signal", function()
       "local ok, e = coroutine.resume(coroutine.create(forever))",
     } do
       local out, err, status = program.signal("INT TERM", { "-e", code:format(call) })
-      assert.equal("ready\nfalse\tSIGINT\n", out)
+      assert.equal("ready\nfalse\tSIGINT\nready\n", out)
       assert.matches("interrupted by SIGTERM\n$", err)
       assert.equal(128 + 15, status)
     end
   end)
 
   it("does not cut the undo of an earlier one short", function()
-    local code = [[
-      local x <close> = setmetatable({}, { __close = function() for _ = 1, 3e7 do end print "undone" end })
-      print "ready" io.stdout:flush()
+    local code = SENT .. [[
+      local x <close> = setmetatable({}, { __close = function() sent(2) print "undone" end })
+      ready()
       while true do end
     ]]
     local out, err, status = program.signal("TERM INT", { "-e", code })
-    assert.equal("ready\nundone\n", out)
+    assert.equal("ready\nready\nundone\n", out)
     local told = "luabox: undoing; interrupt once more to stop at once\n"
     assert.equal(told .. program.path .. ": interrupted by SIGTERM\n", err)
     assert.equal(128 + 15, status)
   end)
 
   it("ends the program at once if it is the third", function()
-    local code = [[
-      local x <close> = setmetatable({}, { __close = function() while true do end end })
-      print "ready" io.stdout:flush()
+    local code = SENT .. [[
+      local x <close> = setmetatable({}, { __close = function() sent(2) ready() while true do end end })
+      ready()
       while true do end
     ]]
     local out, _, status = program.signal("INT INT INT", { "-e", code })
-    assert.same({ "ready\n", 128 + 2 }, { out, status })
+    assert.same({ "ready\nready\nready\n", 128 + 2 }, { out, status })
   end)
 
   it("does not disturb the closing of the state", function()
-    local code = [[
+    local code = SENT .. [[
       x = setmetatable({}, { __gc = function()
-        print "ready" io.stdout:flush()
-        for _ = 1, 3e7 do end
+        sent(1)
         print "collected"
       end })
     ]]

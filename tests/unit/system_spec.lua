@@ -1,16 +1,13 @@
 local system = require "luabox.sys.system"
+local spec = require "spec"
+
+local output = spec.output
 
 local function assert_refused(expected, f, ...)
   local ok, message = pcall(f, ...)
   assert.is_false(ok)
   message = tostring(message)
   assert.is_truthy(message:find(expected, 1, true), message)
-end
-
--- The first line of what a program prints.
-local function output(command)
-  local pipe <close> = io.popen(command)
-  return pipe:read "l"
 end
 
 describe("luabox.sys.system", function()
