@@ -70,6 +70,7 @@ KERNEL = \
 	nft_object \
 	nft_rule \
 	nft_value \
+	path \
 	pipe \
 	port \
 	port_holder \

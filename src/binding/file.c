@@ -3,8 +3,8 @@
 Small operations on files, also inside a root that may not be trusted.
 
 Every function takes the option `root`, a directory as a path or a handle: the path is then resolved as a
-process whose root that is would see it, and no symbolic link in it leads out (openat2(2), Linux 5.6). Modes
-are strings of octal digits: `"755"`.
+process whose root that is would see it, and no symbolic link in it leads out (openat2(2); before Linux 5.6
+luabox does its work step by step). Modes are strings of octal digits: `"755"`.
 @module luabox.sys.file
 */
 #include "kernel/file.h"

@@ -3,52 +3,31 @@
 
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/openat2.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/syscall.h>
 
+#include "kernel/path.h"
 #include "kernel/util.h"
-
-/* A rename anywhere makes the kernel give up on a path with "..": EAGAIN. */
-#define TRIES 64
-
-static int open_inside(int root, const char *path, int flags, mode_t mode)
-{
-	struct open_how how = { .flags = (uint64_t)(flags | O_CLOEXEC),
-				.mode = flags & O_CREAT ? mode : 0,
-				.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS };
-	long fd;
-
-	for (int i = 0; i < TRIES; i++) {
-		fd = syscall(SYS_openat2, root, path, &how, sizeof how);
-		if (fd >= 0 || (errno != EAGAIN && errno != EINTR))
-			break;
-	}
-	return (int)fd;
-}
 
 int file_open(int root, const char *path, int flags, mode_t mode, struct fault *f)
 {
-	int fd, error;
+	int fd;
 
 	if (root >= 0)
-		fd = open_inside(root, path, flags, mode);
+		fd = path_open(root, path, flags, mode, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
 	else
 		fd = retry_eintr(open(path, flags | O_CLOEXEC, mode));
 	if (fd >= 0)
 		return fd;
-	error = errno;
-	fault_set(f, error, "open", "%s", path);
-	if (root >= 0 && error == ENOSYS)
-		fault_hint(f, "staying inside a root needs openat2(2), Linux 5.6");
-	else if (root >= 0 && error == ELOOP)
+	if (root < 0)
+		return fault_set(f, errno, "open", "%s", path);
+	fault_set(f, -fd, "open", "%s", path);
+	if (fd == -ELOOP)
 		fault_hint(f, "there is a loop of symbolic links, or a link of /proc, which is not followed "
-			      "inside a "
-			      "root");
-	return -error;
+			      "inside a root");
+	return fd;
 }
 
 static int open_path(int root, const char *path, int nofollow, struct fault *f)

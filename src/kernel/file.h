@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Small operations on files, each inside a root if one is given: a directory's descriptor that no
- * path leaves, whatever its symbolic links say (RESOLVE_IN_ROOT of openat2(2)). A
- * negative root means none: paths are the process's own.
+ * path leaves, whatever its symbolic links say (path.h). A negative root means
+ * none: paths are the process's own.
  */
 #ifndef LUABOX_FILE_H
 #define LUABOX_FILE_H

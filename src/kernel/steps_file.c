@@ -6,14 +6,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/openat2.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "kernel/path.h"
 #include "kernel/steps.h"
 #include "kernel/util.h"
 
@@ -30,11 +29,7 @@ int step_propagation(struct step *st, struct steps *s, struct fault *f)
 /* open(2) with a mode of 0644, but for links such as /proc/self/fd/3. */
 static int open_plain(const char *path, int flags)
 {
-	struct open_how how = { .flags = (uint64_t)(flags | O_CLOEXEC),
-				.mode = flags & O_CREAT ? 0644 : 0,
-				.resolve = RESOLVE_NO_MAGICLINKS };
-
-	return retry_eintr((int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how));
+	return path_open(AT_FDCWD, path, flags, 0644, RESOLVE_NO_MAGICLINKS);
 }
 
 static int refuse(int error, const char *op, const char *path, struct fault *f)
@@ -63,7 +58,7 @@ static int open_parent(const char *path, const char **name, const char *op, stru
 	memcpy(way, path, length);
 	way[length] = '\0';
 	fd = open_plain(length > 0 ? way : ".", O_PATH | O_DIRECTORY);
-	return fd < 0 ? refuse(errno, op, path, f) : fd;
+	return fd < 0 ? refuse(-fd, op, path, f) : fd;
 }
 
 /* ---- creating ---- */
@@ -120,7 +115,7 @@ static int create_file(const char *path, struct fault *f)
 {
 	cleanup_fd int fd = open_plain(path, O_RDONLY | O_CREAT | O_EXCL);
 
-	return fd < 0 && errno != EEXIST ? refuse(errno, "create", path, f) : 0;
+	return fd < 0 && fd != -EEXIST ? refuse(-fd, "create", path, f) : 0;
 }
 
 /* A mount point. */
@@ -129,7 +124,7 @@ static int create(const char *path, int64_t what, struct fault *f)
 	cleanup_fd int fd = open_plain(path, O_PATH);
 	int rc;
 
-	if (fd < 0 && errno == ELOOP)
+	if (fd == -ELOOP)
 		return refuse(ELOOP, "mount", path, f);
 	if (fd >= 0 || what == STEP_CREATE_NOTHING)
 		return 0;
@@ -323,7 +318,7 @@ static int open_for_writing(const char *path, int append, struct fault *f)
 	struct stat st;
 
 	if (fd < 0)
-		return refuse(errno, "open", path, f);
+		return refuse(-fd, "open", path, f);
 	if (fstat(fd, &st) < 0)
 		return fault_set(f, errno, "fstat", "%s", path);
 	if (S_ISREG(st.st_mode))
@@ -369,7 +364,7 @@ int step_chmod(struct step *st, struct steps *s, struct fault *f)
 	if (parent < 0)
 		return parent;
 	if (fd < 0)
-		return refuse(errno, "chmod", st->file.path, f);
+		return refuse(-fd, "chmod", st->file.path, f);
 	return fchmodat(parent, name, (mode_t)st->file.mode, 0) < 0
 		       ? fault_set(f, errno, "chmod", "%s", st->file.path)
 		       : 0;

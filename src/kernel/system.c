@@ -4,11 +4,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
-#include <linux/openat2.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <sys/vfs.h>
 
+#include "kernel/path.h"
 #include "kernel/util.h"
 
 /* Whichever of '.' and '/' comes first separates, the other stands for a dot. */
@@ -31,20 +30,19 @@ int sys_sysctl_path(const char *name, char path[SYS_SYSCTL_SIZE])
 
 /* Not through a link, not through another mount, and only into a procfs: in a container's
  * root /proc/sys may be anything. */
-static int open_beneath(const char *path, uint64_t flags)
+static int open_beneath(const char *path, int flags)
 {
-	struct open_how how = {
-		.flags = flags | O_CLOEXEC,
-		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV,
-	};
+	const uint64_t resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV;
 	cleanup_fd int root = open("/proc/sys", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	cleanup_fd int fd = -1;
 	struct statfs fs;
 
 	if (root < 0)
 		return -errno;
-	fd = (int)retry_eintr(syscall(SYS_openat2, root, path, &how, sizeof how));
-	if (fd < 0 || fstatfs(fd, &fs))
+	fd = path_open(root, path, flags, 0, resolve);
+	if (fd < 0)
+		return fd;
+	if (fstatfs(fd, &fs))
 		return -errno;
 	return fs.f_type == PROC_SUPER_MAGIC ? take_fd(&fd) : -EXDEV;
 }
@@ -88,8 +86,6 @@ static int explain(const char *name, char path[SYS_SYSCTL_SIZE], int error, stru
 	case ELOOP:
 	case EXDEV:
 		return fault_hint(f, "/proc/sys/%s is not a file of the kernel's own procfs", path);
-	case ENOSYS:
-		return fault_hint(f, "openat2 (Linux 5.6) is missing or filtered");
 	}
 	return -error;
 }
