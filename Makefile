@@ -282,6 +282,18 @@ check-unit: tests ## run the tests that need no privilege
 check-lua54: tests ## run the Lua tests under lua5.4 with luabox.so only
 	@tests/run --build $(BUILD) --under lua5.4
 
+MODE = v2
+
+check-vm: ## run the kernel specs on Debian's own kernel in a virtual machine (MODE=v2: which one, see tests/vm/run)
+	@vendor/install build test vm
+	@$(MAKE) --no-print-directory tests
+	@tests/vm/run --build $(BUILD) --mode $(MODE)
+
+vm: ## a shell in that machine, with luabox in the PATH (MODE=v2)
+	@vendor/install build vm
+	@$(MAKE) --no-print-directory tests
+	@tests/vm/run --build $(BUILD) --mode $(MODE) --shell
+
 asan: ## build into build-asan with the address and undefined behaviour sanitizers, run every test there
 	@$(MAKE) --no-print-directory BUILD=build-asan SANITIZE=1 CFLAGS="-O1 -g" tests
 	@UBSAN_OPTIONS=print_stacktrace=1 LUABOX_TIMEOUT=600 LUABOX_KILLS=20 tests/run --build build-asan --under luabox
@@ -337,6 +349,6 @@ dist: ## make luabox-$(VERSION).tar.gz of the last commit, in build
 clean: ## remove what was built
 	rm -rf build build-asan $(BUILD)
 
-.PHONY: all asan bench check check-lua54 check-unit clean demo dist docs help install lint soak tests uninstall
+.PHONY: all asan bench check check-lua54 check-unit check-vm clean demo dist docs help install lint soak tests uninstall vm
 .DELETE_ON_ERROR:
 -include $(OBJECTS:.o=.d) $(PROGRAM_OBJECTS:.o=.d) $(C_TESTS:=.d) $(BUILD)/tests/inject.d
