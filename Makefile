@@ -144,6 +144,7 @@ PROGRAM = \
 	program_os \
 	program_report \
 	program_signals \
+	program_state \
 	prompt \
 	prompt_history
 

@@ -166,6 +166,8 @@ static int run_command(lua_State *L, const char *module)
 
 /* ---- main ---- */
 
+#define HEAD_START 1024 /* KiB that are allocated before the first collection */
+
 static void print_version(void)
 {
 	puts("luabox " LUABOX_VERSION "  " LUA_COPYRIGHT);
@@ -186,6 +188,8 @@ static void open_libraries(lua_State *L, const struct program_options *o)
 	program_os_open(L);
 	program_signals_open(L);
 	lua_gc(L, LUA_GCRESTART);
+	/* A step of minus so many KiB: a short script ends before there is enough to be worth collecting. */
+	lua_gc(L, LUA_GCSTEP, -HEAD_START);
 }
 
 static int is_prompt(const struct program_options *o, int argc)
@@ -246,32 +250,9 @@ static int protected_main(lua_State *L)
 	return 1;
 }
 
-/* The leak sanitizer wants all memory back. */
-#ifdef __SANITIZE_ADDRESS__
-#define FREES_ALL 1
-#else
-#define FREES_ALL 0
-#endif
-
-/* What the state frees while it closes, the end of the process frees at once. */
-static void *keep(void *context, void *block, size_t old_size, size_t new_size)
-{
-	(void)context;
-	(void)old_size;
-	return new_size ? realloc(block, new_size) : NULL;
-}
-
-static void close_state(lua_State *L)
-{
-	program_signals_closing();
-	if (!FREES_ALL)
-		lua_setallocf(L, keep, NULL);
-	lua_close(L);
-}
-
 int main(int argc, char **argv)
 {
-	lua_State *L = luaL_newstate();
+	lua_State *L = program_state_new();
 	int status;
 
 	if (argc > 0 && *argv[0])
@@ -286,7 +267,7 @@ int main(int argc, char **argv)
 	status = lua_pcall(L, 2, 1, 0);
 	program_report(L, status, progname);
 	status = status == LUA_OK ? (int)lua_tointeger(L, -1) : EXIT_FAILURE;
-	close_state(L);
+	program_state_close(L);
 	fflush(NULL);
 	if (program_signals_ended_by())
 		program_signals_die(program_signals_ended_by());

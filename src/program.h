@@ -8,6 +8,13 @@
 #include <lua.h>
 #include <signal.h>
 
+/* ---- the state (program_state.c) ---- */
+
+lua_State *program_state_new(void);
+
+/* Runs what is left to be closed and collected; the memory ends with the process. */
+void program_state_close(lua_State *L);
+
 /* ---- calls with tracebacks (program_report.c) ---- */
 
 /* Calls the function below 'nargs' arguments, with tracebacks. As lua_pcall. */
