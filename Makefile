@@ -46,6 +46,7 @@ KERNEL = \
 	fault \
 	file \
 	fscontext \
+	guard \
 	idmap \
 	init \
 	journal \
@@ -126,6 +127,7 @@ BINDING = \
 	port \
 	process \
 	process_body \
+	process_guard \
 	process_io \
 	process_options \
 	process_steps \
@@ -162,7 +164,6 @@ MODULES = \
 	luabox.free_subnet \
 	luabox.gateway \
 	luabox.gc \
-	luabox.guard \
 	luabox.keeper \
 	luabox.limits \
 	luabox.names \

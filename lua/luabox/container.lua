@@ -16,7 +16,6 @@
 local confinement = require "luabox.confinement"
 local description = require "luabox.container_description"
 local errors = require "luabox.error"
-local guard = require "luabox.guard"
 local names = require "luabox.names"
 local options = require "luabox.options"
 local root = require "luabox.root"
@@ -82,6 +81,7 @@ local function first_process(self)
   o.program, o.init = self.command, self.init
   o.namespaces = NAMESPACES
   o.join = { self.namespace, self.user_namespace }
+  o.guard = self.guard
   return sys.process.spawn(o)
 end
 
@@ -91,11 +91,16 @@ local function joined(self)
   return { { pidfd = self.process, types = types } }
 end
 
+-- A program of an untrusted root must not get at luabox's own. One in a user namespace has no right to it.
+local function guard(self)
+  if not (self.guard or self.uid_map) then self.guard = sys.process.guard() end
+end
+
 local function begin(self, undo)
+  guard(self)
   connect(self)
   if next(self.limits) then self.cgroup, self.cgroup_fds = luabox.limits.apply(self.name, self.limits, undo) end
   local process = undo:own(first_process(self))
-  if self.rootfs then guard.hold(self, process, undo) end
   for _, endpoint in ipairs(self.endpoints) do
     endpoint.on_change = function() names.refresh(process:pid(), self) end
     undo:add(function() endpoint.on_change = nil end)
@@ -223,10 +228,11 @@ function container_methods:delete()
   self.deleted = true
   local undo <close> = scope.new()
   for _, endpoint in ipairs(self.endpoints) do undo:add(function() endpoint:release() end) end
+  if self.guard then undo:own(self.guard) end
   if self.links_undo then undo:own(self.links_undo) end
   if self.run_undo then undo:own(self.run_undo) end
   if self.process then self.process:kill "KILL" end
-  self.process, self.run_undo, self.links_undo, self.namespace = nil, nil, nil, nil
+  self.process, self.guard, self.run_undo, self.links_undo, self.namespace = nil, nil, nil, nil, nil
 end
 
 --- The same as `delete`.
@@ -248,7 +254,6 @@ local function as_user(self, user)
 end
 
 local function run(self, command, o)
-  guard.hold(self, self.process, self.run_undo)
   local p = process_options(self, confinement.steps(as_user(self, o.user)))
   p.program, p.join = command, joined(self)
   p.env, p.cwd = merged(self.env, o.env), o.cwd or self.cwd
@@ -317,7 +322,6 @@ end
 function container_methods:call(f, ...)
   options.argument(description.body, f, "call")
   expect_running(self, "call in")
-  guard.hold(self, self.process, self.run_undo)
   local process <close> = sys.process.spawn {
     body = f, args = table.pack(...), join = joined(self), cgroup = self.cgroup and self.cgroup:fd(), umask = UMASK,
     steps = { { "cgroup", fds = self.cgroup and self.cgroup_fds or {} } },

@@ -45,12 +45,21 @@ are not given stay
 #include "binding/signal.h"
 #include "kernel/util.h"
 
+/* Its pid is no longer its own. */
+static void unguard(struct process *p)
+{
+	if (p->guard)
+		p->guard->pid = 0;
+	p->guard = NULL;
+}
+
 /* Kills and reaps what still runs, unless it was released or is not ours; the pipes end with it. */
 static void end_process(struct process *p)
 {
 	if (p->fd.fd >= 0 && !p->ended && !p->released && p->fd.owner == box_owner())
 		proc_destroy(p->fd.fd);
 	p->ended = 1;
+	unguard(p);
 	util_closep(&p->report);
 	util_closep(&p->result);
 	for (int i = 0; i < 3; i++)
@@ -139,8 +148,10 @@ static void start(lua_State *L, struct proc_spawn *s, struct process *p)
 	struct fault f;
 
 	fflush(NULL); /* else a forked child would print what is in our buffers once more */
-	if (proc_spawn(s, &child, &f) < 0)
+	if (proc_spawn(s, &child, &f) < 0) {
+		unguard(p);
 		box_raise(L, &f);
+	}
 	p->fd.fd = child.pidfd;
 	p->pid = child.pid;
 	p->report = child.report;
@@ -158,6 +169,18 @@ static int push_option(lua_State *L, const char *name)
 	lua_pushstring(L, name);
 	lua_rawget(L, 1);
 	return lua_gettop(L);
+}
+
+/* The slot of the option `guard`, whose handle the process's user value keeps. */
+static struct guard_slot *hold_guard(lua_State *L, int process)
+{
+	struct guard_slot *slot = process_check_guard(L, push_option(L, "guard"));
+
+	lua_getiuservalue(L, process, 1);
+	lua_insert(L, -2);
+	lua_setfield(L, -2, "guard");
+	lua_pop(L, 1);
+	return slot;
 }
 
 /***
@@ -194,6 +217,7 @@ nothing, without one), passes TERM, INT, HUP, QUIT, USR1, USR2 and WINCH on to i
 it
 @tparam[opt] {table,...} o.steps what the child does, in this order, before `cwd`, `groups`, `gid`, `uid` and
 the program; see above
+@tparam[opt] luabox.guard o.guard what `guard` gave, and guards no other process: it guards this one
 @treturn luabox.process that kills its process when it is closed or collected
 @raise luabox.error, of the parent's part or, with the context "in the child", of the child's
 @see clone(2)
@@ -216,6 +240,8 @@ static int process_spawn(lua_State *L)
 	lua_insert(L, -2);
 	p->has_body = !s.argv && !s.init;
 	p->has_init = s.init;
+	p->guard = hold_guard(L, lua_gettop(L));
+	s.number = p->guard ? &p->guard->pid : NULL;
 	s.context = s.steps.context = &body;
 	s.body = p->has_body ? process_run_body : NULL;
 	s.steps.call = process_run_call;
@@ -247,6 +273,7 @@ static int has_ended(lua_State *L, struct process *p)
 	if (p->has_init && p->buffer->length == sizeof p->end)
 		memcpy(&p->end, p->buffer->data, sizeof p->end);
 	p->ended = 1;
+	unguard(p);
 	return 1;
 }
 
@@ -595,6 +622,7 @@ static const luaL_Reg functions[] = {
 	{ "id", process_id },
 	{ "owner", process_owner },
 	{ "communicate", process_communicate },
+	{ "guard", process_guard },
 	{ NULL, NULL },
 };
 

@@ -6,6 +6,7 @@
 
 #include "binding/binding.h"
 #include "binding/buffer.h"
+#include "kernel/guard.h"
 #include "kernel/spawn.h"
 #include "kernel/wait.h"
 
@@ -22,6 +23,7 @@ struct process {
 	int released;
 	int ended;
 	struct proc_end end;
+	struct guard_slot *guard; /* that guards it, or null; its handle is in the user value */
 	struct box_fd *streams[3];
 	struct box_buffer *buffer; /* what has come through 'result' */
 };
@@ -33,6 +35,12 @@ int process_wait_list(lua_State *L, struct process **list, int count, int64_t de
 
 /* Pushes { code = } or { signal =, core = }. */
 void process_push_end(lua_State *L, const struct proc_end *end);
+
+/* process.guard (process_guard.c) */
+int process_guard(lua_State *L);
+
+/* The slot of the guard at 'index', which is free; null for nil. Raises an argument error. */
+struct guard_slot *process_check_guard(lua_State *L, int index);
 
 /* Reads the options of spawn at argument 1 into 's'; pushes what has to live as long. Returns the stack
  * index of the table in which "call" steps find their functions, or 0. */

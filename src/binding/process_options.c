@@ -48,6 +48,7 @@ static const struct box_opt spawn_options[] = {
 	{ "time_offsets", BOX_TABLE },
 	{ "init", BOX_BOOL, FIELD(init) },
 	{ "steps", BOX_TABLE },
+	{ "guard", BOX_ANY },
 	{ 0 },
 };
 

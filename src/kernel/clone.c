@@ -41,6 +41,12 @@ static int run_child(void *argument)
 	return 0;
 }
 
+/* clone has one argument for both the pidfd and the pid. */
+static int old_flags(const struct clone_args *a)
+{
+	return (int)(a->flags & ~(uint64_t)CLONE_PARENT_SETTID) | SIGCHLD;
+}
+
 /* Sandboxes answer ENOSYS to clone3 so that libraries fall back to clone, whose
  * flags they can see; it does all but cgroups and time namespaces. */
 static long share_memory(struct clone_args *a, struct start *s, int *pidfd)
@@ -57,7 +63,7 @@ static long share_memory(struct clone_args *a, struct start *s, int *pidfd)
 	a->stack_size = STACK_SIZE;
 	rc = clone3_on_stack(a, run_child, s);
 	if (rc == -ENOSYS && !(a->flags & CLONE_INTO_CGROUP)) {
-		rc = clone(run_child, stack + STACK_SIZE, (int)(a->flags | SIGCHLD), s, pidfd);
+		rc = clone(run_child, stack + STACK_SIZE, old_flags(a), s, pidfd);
 		rc = rc < 0 ? -errno : rc;
 	}
 	munmap(stack, STACK_SIZE); /* the child is gone from it, or has a copy */
@@ -69,7 +75,7 @@ static long copy_memory(struct clone_args *a, struct start *s, int *pidfd)
 	long rc = syscall(SYS_clone3, a, sizeof *a);
 
 	if (rc < 0 && errno == ENOSYS && !(a->flags & CLONE_INTO_CGROUP))
-		rc = syscall(SYS_clone, (long)(a->flags | SIGCHLD), NULL, pidfd, NULL, NULL);
+		rc = syscall(SYS_clone, (long)old_flags(a), NULL, pidfd, NULL, NULL);
 	if (rc == 0)
 		run_child(s);
 	return rc < 0 ? -errno : rc;
@@ -92,7 +98,7 @@ static void explain(struct fault *f, uint64_t flags)
 		fault_hint(f, "the cgroup must be a descriptor of a cgroup v2 directory");
 }
 
-pid_t proc_clone(uint64_t flags, int cgroup, int (*child)(void *), void *argument, int *pidfd,
+pid_t proc_clone(uint64_t flags, int cgroup, int (*child)(void *), void *argument, int *pidfd, pid_t *number,
 		 struct fault *f)
 {
 	struct start s = { child, argument };
@@ -107,6 +113,10 @@ pid_t proc_clone(uint64_t flags, int cgroup, int (*child)(void *), void *argumen
 		a.flags |= CLONE_INTO_CGROUP;
 		a.cgroup = (uint64_t)cgroup;
 	}
+	if (number) {
+		a.flags |= CLONE_PARENT_SETTID;
+		a.parent_tid = (uint64_t)(uintptr_t)number;
+	}
 	if (flags & CLONE_VM)
 		a.flags |= CLONE_VFORK;
 	rc = flags & CLONE_VM ? share_memory(&a, &s, pidfd) : copy_memory(&a, &s, pidfd);
@@ -116,5 +126,7 @@ pid_t proc_clone(uint64_t flags, int cgroup, int (*child)(void *), void *argumen
 			explain(f, a.flags);
 		return (pid_t)rc;
 	}
+	if (number)
+		*number = (pid_t)rc;
 	return (pid_t)rc;
 }

@@ -15,9 +15,10 @@
  * memory, on a stack of its own, while the caller is suspended: no page table is
  * copied, so the cost does not grow with the heap. Such a child must be child-safe. Without,
  * it is a fork. 'cgroup' is a descriptor of a cgroup v2 directory that the
- * child is born in, or -1. The pidfd is stored before the child runs.
+ * child is born in, or -1. The pidfd, and the pid in 'number' if that is not null, are stored before the
+ * child runs.
  * Returns the pid, or -errno. Child-safe. */
 pid_t proc_clone(uint64_t flags, int cgroup, int (*child)(void *), void *argument, int *pidfd,
-		 struct fault *f);
+		 pid_t *number, struct fault *f);
 
 #endif

@@ -108,7 +108,7 @@ int proc_init(int (*program)(void *), void *argument, int status, int report, st
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	sys_signal_block_all(&before);
 	if (program)
-		pid = proc_clone(CLONE_VM, -1, run_program, &p, &pidfd, f);
+		pid = proc_clone(CLONE_VM, -1, run_program, &p, &pidfd, NULL, f);
 	if (pid < 0)
 		return pid;
 	close(report);

@@ -161,7 +161,7 @@ static int stage_main(void *argument)
 		st->pid = make_time_namespace(s, &st->fault);
 	if (st->pid == 0)
 		st->pid = proc_clone(st->flags | CLONE_PARENT, s->cgroup, child_main, st->child, &st->pidfd,
-				     &st->fault);
+				     s->number, &st->fault);
 	return 0;
 }
 
@@ -173,7 +173,7 @@ static pid_t clone_staged(struct child *c, uint64_t flags, int *pidfd, struct fa
 	pid_t rc;
 
 	c->joined = 1;
-	rc = proc_clone(CLONE_VM | CLONE_FILES, -1, stage_main, &st, &stage_pidfd, f);
+	rc = proc_clone(CLONE_VM | CLONE_FILES, -1, stage_main, &st, &stage_pidfd, NULL, f);
 	if (rc < 0)
 		return rc;
 	proc_reap(stage_pidfd, 1, &end);
@@ -200,7 +200,7 @@ static pid_t clone_child(struct child *c, int *pidfd, struct fault *f)
 
 	if (needs_stage(s))
 		return clone_staged(c, flags, pidfd, f);
-	return proc_clone(flags, s->cgroup, child_main, c, pidfd, f);
+	return proc_clone(flags, s->cgroup, child_main, c, pidfd, s->number, f);
 }
 
 /* No handler may run in a child that shares our memory. And what it does to its

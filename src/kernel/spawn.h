@@ -44,7 +44,8 @@ struct proc_spawn {
 	uint64_t namespaces; /* CLONE_NEW* to create */
 	const struct proc_join *joins;
 	size_t join_count;
-	int cgroup; /* a cgroup v2 directory, or -1 */
+	int cgroup;    /* a cgroup v2 directory, or -1 */
+	pid_t *number; /* where to store the pid before the child runs, or null */
 	struct proc_stream streams[3];
 	struct proc_fd *fds;
 	size_t fd_count;

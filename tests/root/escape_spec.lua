@@ -8,11 +8,6 @@ local function shell(format, ...)
   assert(os.execute(format:format(...)))
 end
 
-local function shell_output(format, ...)
-  local pipe <close> = assert(io.popen(format:format(...)))
-  return pipe:read "a"
-end
-
 -- A root with busybox, whose `path` is a link to `target`.
 local function make_root(path, target)
   local root = os.tmpname()
@@ -110,32 +105,6 @@ describe("a root #root", function()
       return box:start():check({ "sh", "-c", "cat /srv/d/x; umask" }).stdout
     end }
     assert.equal("hi0022\n", process:result())
-  end)
-end)
-
-describe("luabox's own program #root", function()
-  -- The keeper runs it until the container is over, and nobody can write to what runs.
-  local function is_guarded(box)
-    local keeper = luabox.keeper.current()
-    if not keeper then return false end
-    assert.equal(shell_output "readlink /proc/$PPID/exe", shell_output("readlink /proc/%d/exe", keeper:pid()))
-    local journal = luabox.sys.file.read("/run/luabox/" .. keeper:journal():match "[^/]*$")
-    return journal:find(("process %d "):format(box:pid()), 1, true) ~= nil
-  end
-
-  it("is guarded before a program runs that the container may have made", function()
-    luabox.keeper.close()
-    local box <close> = luabox.container { name = "box" }:start()
-    assert.is_false(is_guarded(box))
-    box:run { "true" }
-    assert.is_true(is_guarded(box))
-    box:stop()
-    box:start()
-    assert.is_false(is_guarded(box))
-    box:call(function() end)
-    assert.is_true(is_guarded(box))
-    local other <close> = luabox.container { name = "other", rootfs = make_root("/x", "y") }:start()
-    assert.is_true(is_guarded(other))
   end)
 end)
 
