@@ -208,11 +208,12 @@ static const char *read_table(lua_State *L, const char *at, const char *end, cha
 	while (at && at < end && *at != TAG_END) {
 		at = read_value(L, at, end, depth);
 		at = at ? read_value(L, at, end, depth) : NULL;
-		if (!at || !is_key(L, -2))
-			break;
-		lua_rawset(L, top + 1);
+		if (at && is_key(L, -2))
+			lua_rawset(L, top + 1);
+		else
+			at = NULL;
 	}
-	if (!at || at == end || *at != TAG_END) {
+	if (!at || at == end) {
 		lua_settop(L, top);
 		return NULL;
 	}
