@@ -158,6 +158,8 @@ static int error_tostring(lua_State *L)
 	luaL_buffinit(L, &b);
 	for (lua_Integer i = contexts; i >= 1; i--) {
 		lua_geti(L, 2, i);
+		luaL_tolstring(L, -1, NULL);
+		lua_remove(L, -2);
 		luaL_addvalue(&b);
 		luaL_addstring(&b, ": ");
 	}

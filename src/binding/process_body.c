@@ -162,7 +162,8 @@ static int fill_fault(lua_State *L)
 		snprintf(f->detail, sizeof f->detail, "%s", luaL_tolstring(L, 2, NULL));
 		return 0;
 	}
-	if (lua_getfield(L, 2, "errno") == LUA_TNUMBER)
+	if (lua_getfield(L, 2, "errno") == LUA_TNUMBER && lua_tointeger(L, -1) >= 1 &&
+	    lua_tointeger(L, -1) <= FAULT_ERRNO_MAX)
 		f->error = (int)lua_tointeger(L, -1);
 	copy_field(L, "op", f->op, sizeof f->op);
 	copy_field(L, "subject", f->subject, sizeof f->subject);

@@ -5,8 +5,10 @@
 #ifndef LUABOX_FAULT_H
 #define LUABOX_FAULT_H
 
+#define FAULT_ERRNO_MAX 4095 /* the kernel's MAX_ERRNO */
+
 struct fault {
-	int error;         /* a positive errno */
+	int error;         /* from 1 to FAULT_ERRNO_MAX */
 	char op[32];       /* the system call or step, "pivot_root" */
 	char subject[256]; /* on what: a path, a link; "" where there is nothing to name */
 	char detail[256];  /* the kernel's own sentence (extended ack), or "" */

@@ -306,11 +306,27 @@ int proc_spawn(struct proc_spawn *s, struct proc_child *out, struct fault *f)
 	return 0;
 }
 
+/* By now the child may be anybody's. */
+static int check_report(struct proc_report *r, size_t size)
+{
+	struct fault *f = &r->fault;
+
+	if (size != sizeof *r || f->error < 1 || f->error > FAULT_ERRNO_MAX) {
+		r->step = 0;
+		return fault_set(f, EBADMSG, "recv", "%s", "report of the child");
+	}
+	f->op[sizeof f->op - 1] = f->subject[sizeof f->subject - 1] = '\0';
+	f->detail[sizeof f->detail - 1] = f->hint[sizeof f->hint - 1] = '\0';
+	return -f->error;
+}
+
 int proc_started(int report, struct proc_report *r)
 {
 	ssize_t n = retry_eintr(recv(report, r, sizeof *r, 0));
 
-	if (n < 0)
+	if (n < 0) {
+		r->step = 0;
 		return fault_set(&r->fault, errno, "recv", "%s", "report of the child");
-	return n == 0 ? 0 : -r->fault.error;
+	}
+	return n == 0 ? 0 : check_report(r, (size_t)n);
 }

@@ -229,6 +229,12 @@ describe("steps on the process #root", function()
     assert.equal("in the child, step 2 (call): exec /nowhere: No such file or directory (ENOENT); "
       .. "there is no such file in the child's root",
       fails { { "call", ["function"] = function() process.spawn { program = { "/nowhere" } } end } })
+    local error_mt = require("luabox.sys.error").metatable
+    for _, errno in ipairs { 0, -1, 1 << 32 } do -- none of them is an errno, and 0 is no success
+      assert.equal("in the child, step 2 (call): open: no (ECANCELED)", fails { { "call", ["function"] = function()
+        error(setmetatable({ op = "open", errno = errno, message = "no" }, error_mt))
+      end } })
+    end
   end)
 
   it("work in a child with a Lua body", function()
