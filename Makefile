@@ -62,6 +62,7 @@ KERNEL = \
 	neighbour \
 	netaddr \
 	netlink \
+	netlink_check \
 	netns_socket \
 	newroot \
 	nft_batch \

@@ -123,6 +123,7 @@ static const struct box_name flag_names[] = {
 
 static void push_address(lua_State *L, struct net_call *c, const struct nlmsghdr *m)
 {
+	static const struct net_field fields[] = { { IFA_LABEL, FIELD_TEXT, "label" }, { 0 } };
 	const struct ifaddrmsg *h = NLMSG_DATA(m);
 	const struct nlattr *a[IFA_MAX + 1], *own;
 
@@ -139,8 +140,7 @@ static void push_address(lua_State *L, struct net_call *c, const struct nlmsghdr
 		net_set_address(L, "address", own, h->ifa_prefixlen);
 	}
 	net_set_address(L, "broadcast", a[IFA_BROADCAST], -1);
-	if (a[IFA_LABEL])
-		net_set_text(L, "label", nla_data(a[IFA_LABEL]));
+	net_push_fields(L, a, fields);
 	net_set_word(L, "scope", h->ifa_scope, net_scopes);
 	box_push_flags(L, net_get_u32(a[IFA_FLAGS], h->ifa_flags), flag_names);
 	lua_setfield(L, -2, "flags");
@@ -181,9 +181,7 @@ static int addresses(lua_State *L)
 	net_call_begin(L, &c);
 	rc = net_address_query(&c.n->socket, (int)filter.family, &filter.link, &c.fault);
 	lua_newtable(L);
-	while (rc >= 0 && (m = net_next(&c.n->socket, &offset))) {
-		if (m->nlmsg_type != RTM_NEWADDR)
-			continue;
+	while (rc >= 0 && (m = net_next(&c.n->socket, &offset, RTM_NEWADDR, sizeof(struct ifaddrmsg)))) {
 		push_address(L, &c, m);
 		lua_rawseti(L, -2, ++count);
 	}

@@ -228,8 +228,8 @@ static void push_links(lua_State *L, struct net_call *c, int64_t group)
 	size_t offset = 0;
 
 	lua_newtable(L);
-	while ((m = net_next(&c->n->socket, &offset))) {
-		if (m->nlmsg_type != RTM_NEWLINK || !in_group(m, group))
+	while ((m = net_next(&c->n->socket, &offset, RTM_NEWLINK, sizeof(struct ifinfomsg)))) {
+		if (!in_group(m, group))
 			continue;
 		push_link(L, c, m);
 		lua_rawseti(L, -2, ++count);
@@ -291,16 +291,18 @@ assert(luabox.sys.net.link("nosuch0") == nil)
 static int link_get(lua_State *L)
 {
 	struct net_link_filter filter = { .link = net_check_ref(L, net_argument(L)) };
+	const struct nlmsghdr *m = NULL;
 	struct net_call c;
-	size_t offset = 0;
 	int rc;
 
 	net_call_begin(L, &c);
 	rc = net_link_query(&c.n->socket, &filter, &c.fault);
-	if (rc == -ENODEV)
+	if (rc >= 0 && !(m = net_only(&c.n->socket, RTM_NEWLINK, sizeof(struct ifinfomsg), &c.fault)))
+		rc = -EBADMSG;
+	if (m)
+		push_link(L, &c, m);
+	else
 		lua_pushnil(L);
-	else if (rc >= 0)
-		push_link(L, &c, net_next(&c.n->socket, &offset));
 	net_call_finish(L, &c, rc == -ENODEV ? 0 : rc);
 	return 1;
 }

@@ -116,7 +116,7 @@ static int wanted(const struct nlmsghdr *m, int index)
 {
 	const struct ndmsg *h = NLMSG_DATA(m);
 
-	return m->nlmsg_type == RTM_NEWNEIGH && (!index || h->ndm_ifindex == index);
+	return !index || h->ndm_ifindex == index;
 }
 
 /***
@@ -154,7 +154,7 @@ static int neighbours(lua_State *L)
 		if (filter.family >= 0 && filter.family != (int64_t)n->bits)
 			continue;
 		rc = net_neighbour_query(&c.n->socket, (int)n->bits, &filter.link, filter.proxy, &c.fault);
-		while (rc >= 0 && (m = net_next(&c.n->socket, &offset))) {
+		while (rc >= 0 && (m = net_next(&c.n->socket, &offset, RTM_NEWNEIGH, sizeof(struct ndmsg)))) {
 			if (!wanted(m, rc))
 				continue;
 			push_neighbour(L, &c, m);

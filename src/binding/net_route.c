@@ -285,9 +285,8 @@ static void append_routes(lua_State *L, struct net_call *c, int family)
 	const struct nlmsghdr *m;
 	size_t offset = 0;
 
-	while ((m = net_next(&c->n->socket, &offset))) {
-		if (m->nlmsg_type != RTM_NEWROUTE ||
-		    ((const struct rtmsg *)NLMSG_DATA(m))->rtm_family != family)
+	while ((m = net_next(&c->n->socket, &offset, RTM_NEWROUTE, sizeof(struct rtmsg)))) {
+		if (((const struct rtmsg *)NLMSG_DATA(m))->rtm_family != family)
 			continue;
 		push_route(L, c, m);
 		lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);

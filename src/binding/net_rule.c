@@ -183,9 +183,8 @@ static int rules(lua_State *L)
 		if (family >= 0 && family != (int64_t)n->bits)
 			continue;
 		rc = net_rule_query(&c.n->socket, (int)n->bits, &c.fault);
-		while (rc >= 0 && (m = net_next(&c.n->socket, &offset))) {
-			if (m->nlmsg_type != RTM_NEWRULE)
-				continue;
+		while (rc >= 0 &&
+		       (m = net_next(&c.n->socket, &offset, RTM_NEWRULE, sizeof(struct fib_rule_hdr)))) {
 			push_rule(L, m);
 			lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
 		}

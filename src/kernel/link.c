@@ -162,7 +162,6 @@ static int query_one(struct net_socket *s, const struct net_ref *link, const str
 int64_t net_index(struct net_socket *s, const struct net_ref *link, const struct net_verb *verb,
 		  struct fault *f)
 {
-	size_t offset = 0;
 	const struct nlmsghdr *m;
 	int rc;
 
@@ -173,8 +172,8 @@ int64_t net_index(struct net_socket *s, const struct net_ref *link, const struct
 		return rc == -ENODEV
 			       ? fault_hint(f, "there is no link '%s' in this network namespace", link->name)
 			       : rc;
-	m = net_next(s, &offset);
-	return ((const struct ifinfomsg *)NLMSG_DATA(m))->ifi_index;
+	m = net_only(s, RTM_NEWLINK, sizeof(struct ifinfomsg), f);
+	return m ? ((const struct ifinfomsg *)NLMSG_DATA(m))->ifi_index : -EBADMSG;
 }
 
 int net_name_of(struct net_socket *s, int index, char *name)
@@ -548,7 +547,7 @@ int net_nsid(struct net_socket *s, int netns, int64_t *nsid, struct fault *f)
 {
 	struct rtgenmsg h = { .rtgen_family = AF_UNSPEC };
 	const struct nlattr *a[NETNSA_MAX + 1];
-	size_t offset = 0;
+	const struct nlmsghdr *m;
 	int rc;
 
 	net_queue_reset(&s->request);
@@ -558,7 +557,10 @@ int net_nsid(struct net_socket *s, int netns, int64_t *nsid, struct fault *f)
 	rc = rc < 0 ? rc : net_query(s, f);
 	if (rc < 0)
 		return rc;
-	net_attributes(net_next(s, &offset), sizeof h, a, NETNSA_MAX);
+	m = net_only(s, RTM_NEWNSID, sizeof h, f);
+	if (!m)
+		return -EBADMSG;
+	net_attributes(m, sizeof h, a, NETNSA_MAX);
 	*nsid = (int32_t)net_get_u32(a[NETNSA_NSID], (uint32_t)NETNSA_NSID_NOT_ASSIGNED);
 	return 0;
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "kernel/netlink_check.h"
 #include "kernel/netns_socket.h"
 #include "kernel/util.h"
 
@@ -290,13 +291,36 @@ static ssize_t receive(struct net_socket *s)
 	return n;
 }
 
-const struct nlmsghdr *net_next(const struct net_socket *s, size_t *offset)
+static const struct nlmsghdr *next_message(const struct net_socket *s, size_t *offset)
 {
-	const struct nlmsghdr *m = (const struct nlmsghdr *)(s->reply.data + *offset);
+	const struct nlmsghdr *m;
 
-	if (*offset >= s->reply.length || !nlmsg_ok(m, (int)(s->reply.length - *offset)))
+	if (*offset >= s->reply.length)
+		return NULL;
+	m = (const struct nlmsghdr *)(s->reply.data + *offset);
+	if (!nlmsg_ok(m, (int)(s->reply.length - *offset)))
 		return NULL;
 	*offset += NLMSG_ALIGN(m->nlmsg_len);
+	return m;
+}
+
+const struct nlmsghdr *net_next(const struct net_socket *s, size_t *offset, int type, size_t size)
+{
+	const struct nlmsghdr *m;
+
+	while ((m = next_message(s, offset)))
+		if (m->nlmsg_type == type && m->nlmsg_seq == s->sequence && (size_t)nlmsg_datalen(m) >= size)
+			return m;
+	return NULL;
+}
+
+const struct nlmsghdr *net_only(const struct net_socket *s, int type, size_t size, struct fault *f)
+{
+	size_t offset = 0;
+	const struct nlmsghdr *m = net_next(s, &offset, type, size);
+
+	if (!m)
+		fault_set(f, EBADMSG, "recv", "netlink");
 	return m;
 }
 
@@ -314,7 +338,7 @@ static int error_of(const struct nlmsghdr *m, size_t *words)
 
 		*words += e->msg.nlmsg_len - NLMSG_HDRLEN;
 	}
-	return -error;
+	return error ? net_errno(error) : 0;
 }
 
 /* Puts the extended ack's sentence into the fault. */
@@ -382,7 +406,7 @@ static int collect(struct net_socket *s, const struct net_queue *q, size_t first
 	int result = 0;
 
 	for (;;) {
-		const struct nlmsghdr *m = net_next(s, &offset);
+		const struct nlmsghdr *m = next_message(s, &offset);
 		size_t words, i;
 		ssize_t n;
 		int error;
@@ -439,7 +463,7 @@ static int gather(struct net_socket *s, const struct net_op *op, struct fault *f
 	int changed = 0, error;
 
 	for (;;) {
-		const struct nlmsghdr *m = net_next(s, &offset);
+		const struct nlmsghdr *m = next_message(s, &offset);
 		ssize_t n;
 
 		if (!m) {

@@ -123,8 +123,12 @@ int net_send(struct net_socket *s, struct net_queue *q, struct fault *f);
  * again. */
 int net_query(struct net_socket *s, struct fault *f);
 
-/* The messages of the answer one by one: null at the end. Begins with *offset = 0. */
-const struct nlmsghdr *net_next(const struct net_socket *s, size_t *offset);
+/* The answer's messages of that type one by one, those at least with a header of 'size' bytes: null at the
+ * end. Begins with *offset = 0. */
+const struct nlmsghdr *net_next(const struct net_socket *s, size_t *offset, int type, size_t size);
+
+/* The message where there is to be one; null with the fault EBADMSG if there is none. */
+const struct nlmsghdr *net_only(const struct net_socket *s, int type, size_t size, struct fault *f);
 
 /* Fills 'attributes' (highest + 1 of them, null where there is none) with those
  * behind a header of 'size' bytes, in 'size' bytes of data, in a nest (or null). */

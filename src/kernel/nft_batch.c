@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "kernel/netlink_check.h"
 #include "kernel/netns_socket.h"
 #include "kernel/nft_hint.h"
 #include "kernel/util.h"
@@ -138,7 +139,9 @@ int nft_receive(int fd, void *buf, size_t size, int flags)
 		if (n < 0)
 			return -errno;
 	} while (from.nl_pid != 0);
-	return m.msg_flags & MSG_TRUNC ? -EMSGSIZE : (int)n;
+	if (m.msg_flags & MSG_TRUNC)
+		return -EMSGSIZE;
+	return net_is_whole(buf, (size_t)n) ? (int)n : -EBADMSG;
 }
 
 /* The first error among the answers in 'buf', or null. */
@@ -166,8 +169,8 @@ static int report(const struct nft_batch *b, const struct nlmsghdr *reply, int64
 
 	*operation = -1;
 	if (number < 1 || number > b->count) {
-		nft_hint_batch(f, -e->error);
-		return e->error;
+		nft_hint_batch(f, net_errno(e->error));
+		return -f->error;
 	}
 	m = &b->messages[number - 1];
 	*operation = m->operation;

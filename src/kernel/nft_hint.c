@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "kernel/netlink_check.h"
+
 /* What a kind of message does, and which of its attributes name its object. */
 struct kind {
 	const char *op;
@@ -234,7 +236,7 @@ void nft_hint_message(struct fault *f, const struct nlmsghdr *message, uint32_t 
 	uint32_t offset = read_extended_ack(reply, text, sizeof text);
 	uint32_t place = is_element_list(type) ? element_at(message, offset) : 0;
 
-	fault_set(f, -e->error, kind->op, "%s %s%s%s", nft_family_name(nfg->nfgen_family),
+	fault_set(f, net_errno(e->error), kind->op, "%s %s%s%s", nft_family_name(nfg->nfgen_family),
 		  attribute_text(message, TABLE_ATTRIBUTE), *name ? " " : "", name);
 	if (place)
 		snprintf(f->subject + strlen(f->subject), sizeof f->subject - strlen(f->subject),

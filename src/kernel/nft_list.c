@@ -176,7 +176,8 @@ const struct nlmsghdr *nft_reply_next(const struct nft_reply *reply, size_t *off
 		if (!mnl_nlmsg_ok(m, (int)(reply->length - *offset)))
 			return NULL;
 		*offset += MNL_ALIGN(m->nlmsg_len);
-		if (m->nlmsg_type >> 8 == NFNL_SUBSYS_NFTABLES)
+		if (m->nlmsg_type >> 8 == NFNL_SUBSYS_NFTABLES &&
+		    mnl_nlmsg_get_payload_len(m) >= sizeof(struct nfgenmsg))
 			return m;
 	}
 	return NULL;

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "kernel/netlink_check.h"
 #include "kernel/netns_socket.h"
 #include "kernel/port.h"
 #include "kernel/util.h"
@@ -124,6 +125,8 @@ static int search_family(int fd, uint8_t family, struct search *s)
 		n = retry_eintr(recv(fd, buf, sizeof buf, 0));
 		if (n < 0)
 			return -errno;
+		if (!net_is_whole(buf, (size_t)n))
+			return -EBADMSG;
 		n = mnl_cb_run(buf, (size_t)n, family, 0, consider, s);
 	} while (n > MNL_CB_STOP);
 	return n < 0 ? -errno : 0;

@@ -194,8 +194,8 @@ static int has_default(const struct net_socket *s)
 	const struct nlmsghdr *m;
 	size_t offset = 0;
 
-	while ((m = net_next(s, &offset)))
-		if (m->nlmsg_type == RTM_NEWROUTE && ((const struct rtmsg *)NLMSG_DATA(m))->rtm_dst_len == 0)
+	while ((m = net_next(s, &offset, RTM_NEWROUTE, sizeof(struct rtmsg))))
+		if (((const struct rtmsg *)NLMSG_DATA(m))->rtm_dst_len == 0)
 			return 1;
 	return 0;
 }

@@ -338,7 +338,7 @@ static void test_dump(void)
 	answer(&s, RTM_NEWLINK, NLM_F_MULTI, 2, 8);
 	answer(&s, NLMSG_DONE, NLM_F_MULTI, 2, 0);
 	is_integer(net_link_query(&s.socket, &all, NULL), 0, "a table that changed is read again");
-	m = net_next(&s.socket, &offset);
+	m = net_next(&s.socket, &offset, RTM_NEWLINK, sizeof(struct ifinfomsg));
 	is_integer(((const struct ifinfomsg *)NLMSG_DATA(m))->ifi_index, 8,
 		   "and what was read before forgotten");
 	for (uint32_t i = 3; i < 3 + 16; i++)
@@ -369,7 +369,7 @@ static void test_garbage(void)
 			exit(1);
 		answer(&s, NLMSG_DONE, NLM_F_MULTI, 1, 0);
 		net_link_query(&s.socket, &all, NULL);
-		while ((m = net_next(&s.socket, &offset)))
+		while ((m = net_next(&s.socket, &offset, RTM_NEWLINK, sizeof(struct ifinfomsg))))
 			net_attributes(m, sizeof(struct ifinfomsg), a, IFLA_MAX);
 		ended++;
 		end_script(&s);
