@@ -4,6 +4,7 @@
  */
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -82,6 +83,8 @@ static int each_number(int fd, visit_process visit, void *data)
 			int rc;
 
 			if (buf[i] != '\n') {
+				if (buf[i] < '0' || buf[i] > '9' || pid > INT_MAX / 10 - 1)
+					return -EBADMSG;
 				pid = pid * 10 + (buf[i] - '0');
 				continue;
 			}
