@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "kernel/cgroup.h"
+#include "kernel/mountinfo.h"
 #include "kernel/util.h"
 
 #define cleanup_file __attribute__((cleanup(close_filep)))
@@ -179,54 +180,11 @@ static char *visible(const char *mount, const char *root, const char *own, const
 
 /* ---- mountinfo ---- */
 
-/* proc(5): space, tab, newline and backslash are written in octal. */
-static void unescape(char *s)
-{
-	char *to = s;
-
-	for (; *s; to++) {
-		unsigned int value;
-
-		if (s[0] == '\\' && sscanf(s + 1, "%3o", &value) == 1) {
-			*to = (char)value;
-			s += 4;
-		} else {
-			*to = *s++;
-		}
-	}
-	*to = '\0';
-}
-
-struct mount_line {
-	char *root, *target, *type, *options;
-};
-
-/* "36 31 0:33 ROOT TARGET rw - TYPE source OPTIONS"; false for other types than cgroup's. */
-static int split_mount(char *line, struct mount_line *m)
-{
-	char *tail = strstr(line, " - cgroup"), *save = NULL;
-
-	if (!tail)
-		return 0;
-	*tail = '\0';
-	strtok_r(line, " ", &save);
-	strtok_r(NULL, " ", &save);
-	strtok_r(NULL, " ", &save);
-	m->root = strtok_r(NULL, " ", &save);
-	m->target = strtok_r(NULL, " ", &save);
-	m->type = strtok_r(tail + 3, " ", &save);
-	strtok_r(NULL, " ", &save);
-	m->options = strtok_r(NULL, "\n", &save);
-	if (!m->target || !m->options)
-		return 0;
-	unescape(m->root);
-	unescape(m->target);
-	return 1;
-}
-
-static void take_mount(struct cg_layout *l, const struct places *p, const struct mount_line *m,
+static void take_mount(struct cg_layout *l, const struct places *p, const struct mnt_info *m,
 		       const char *parent)
 {
+	if (strncmp(m->type, "cgroup", 6))
+		return;
 	if (!strcmp(m->type, "cgroup2")) {
 		if (!l->v2 && p->v2 && cg_version_at(m->target) == 2)
 			l->v2 = visible(m->target, m->root, p->v2, parent);
@@ -244,13 +202,15 @@ static int read_mounts(struct cg_layout *l, const struct places *p, const char *
 	cleanup_file FILE *file = fopen("/proc/self/mountinfo", "re");
 	cleanup_free char *line = NULL;
 	size_t size = 0;
-	struct mount_line m;
+	struct mnt_info m;
 
 	if (!file)
 		return fault_set(f, errno, "open", "/proc/self/mountinfo");
-	while (getline(&line, &size, file) > 0)
-		if (split_mount(line, &m))
+	while (getline(&line, &size, file) > 0) {
+		line[strcspn(line, "\n")] = '\0';
+		if (mnt_parse_line(line, &m) == 0)
 			take_mount(l, p, &m, parent);
+	}
 	return 0;
 }
 
