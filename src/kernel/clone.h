@@ -18,7 +18,7 @@
  * child is born in, or -1. The pidfd, and the pid in 'number' if that is not null, are stored before the
  * child runs.
  * Returns the pid, or -errno. Child-safe. */
-pid_t proc_clone(uint64_t flags, int cgroup, int (*child)(void *), void *argument, int *pidfd,
-		 pid_t *number, struct fault *f);
+pid_t proc_clone(uint64_t flags, int cgroup, int (*child)(void *), void *argument, int *pidfd, pid_t *number,
+		 struct fault *f);
 
 #endif
