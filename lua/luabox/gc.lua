@@ -157,6 +157,7 @@ function M.run(options)
     end
   end
   collect_claims(options)
+  if not options.dry_run then sys.leave_directory() end
   return left
 end
 

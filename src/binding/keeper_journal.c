@@ -87,12 +87,14 @@ int keeper_push_names(lua_State *L, int (*wanted)(const char *name))
 	*d = open_state(L);
 	if (!*d)
 		return 1;
-	while ((e = readdir(*d))) {
+	while ((errno = 0, e = readdir(*d))) {
 		if (!wanted(e->d_name))
 			continue;
 		lua_pushstring(L, e->d_name);
 		lua_seti(L, -2, luaL_len(L, -2) + 1);
 	}
+	if (errno)
+		return box_fail(L, errno, "read", "state directory");
 	closedir(*d);
 	*d = NULL;
 	return 1;
@@ -193,11 +195,30 @@ What the header of this process's journal would say.
 static int keeper_here(lua_State *L)
 {
 	struct keep_header h;
+	struct fault f;
 
-	if (!keep_header_here(&h))
-		return box_fail(L, ENOENT, "read", "/proc/self/stat");
+	if (keep_header_here(&h, &f) < 0)
+		return box_raise(L, &f);
 	push_header(L, &h);
 	return 1;
+}
+
+/***
+Remove the state directory if nothing is in it.
+@function leave_directory
+@raise luabox.error: EPERM if the directory is open to others
+@usage luabox.sys.keeper.leave_directory()
+*/
+static int keeper_leave_directory(lua_State *L)
+{
+	struct fault f;
+	int dir = keep_dir(0, &f);
+
+	if (dir < 0)
+		return dir == -ENOENT ? 0 : box_raise(L, &f);
+	keep_dir_leave(dir);
+	util_close(dir);
+	return 0;
 }
 
 /***
@@ -212,11 +233,14 @@ static int keeper_start_time(lua_State *L)
 {
 	lua_Integer pid = luaL_checkinteger(L, 1);
 	uint64_t start;
+	int rc;
 
 	luaL_argcheck(L, pid > 0 && pid <= INT_MAX, 1, "not the number of a process");
-	start = keep_start_time((pid_t)pid);
-	if (!start)
+	rc = keep_start_time((pid_t)pid, &start);
+	if (rc == -ENOENT || rc == -ESRCH)
 		return 0;
+	if (rc < 0)
+		return box_fail(L, -rc, "read", "the start time of a process");
 	lua_pushinteger(L, (lua_Integer)start);
 	return 1;
 }
@@ -331,11 +355,13 @@ static const luaL_Reg journal_methods[] = { { "header", journal_header }, { "rec
 					    { "remove", journal_remove }, { "strike", journal_strike },
 					    { "undo", journal_undo },     { NULL, NULL } };
 
-static const luaL_Reg functions[] = {
-	{ "find_process", keeper_find_process }, { "here", keeper_here },
-	{ "journals", keeper_journals },         { "open_journal", keeper_open_journal },
-	{ "start_time", keeper_start_time },     { NULL, NULL }
-};
+static const luaL_Reg functions[] = { { "find_process", keeper_find_process },
+				      { "here", keeper_here },
+				      { "journals", keeper_journals },
+				      { "leave_directory", keeper_leave_directory },
+				      { "open_journal", keeper_open_journal },
+				      { "start_time", keeper_start_time },
+				      { NULL, NULL } };
 
 void keeper_add_journals(lua_State *L)
 {

@@ -15,6 +15,7 @@
 
 #define MAGIC "luabox-journal 1\n"
 #define NAME "luabox"
+#define TRIES 3
 #define GRAIN 64         /* records take multiples of this, so that a freed place fits another */
 #define BIGGEST 67108864 /* of a journal: hundreds of thousands of records */
 
@@ -38,23 +39,21 @@ static int check_dir(int dir, const char *path, struct fault *f)
 static int open_dir(const char *path, int create, struct fault *f)
 {
 	cleanup_fd int dir = -1;
-	int rc;
+	int rc, made = create && mkdir(path, 0700) == 0;
 
-	if (create && mkdir(path, 0700) < 0 && errno != EEXIST) {
+	if (create && !made && errno != EEXIST) {
 		fault_set(f, errno, "mkdir", "%s", path);
 		return fault_hint(
 			f, "luabox notes here what it must undo if it is killed; %s",
 			errno == EROFS ? "mount a tmpfs on /run"
 				       : "/run, or $XDG_RUNTIME_DIR for an ordinary user, must be writable");
 	}
-	dir = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (dir < 0) {
-		fault_set(f, errno, "open", "%s", path);
-		return errno == ENOTDIR || errno == ELOOP
-			       ? fault_hint(f, "it must be a directory, and no symbolic link")
-			       : -errno;
-	}
-	rc = check_dir(dir, path, f);
+	dir = retry_eintr(open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+	rc = dir < 0 ? fault_set(f, errno, "open", "%s", path) : check_dir(dir, path, f);
+	if (rc == -ENOTDIR || rc == -ELOOP)
+		fault_hint(f, "it must be a directory, and no symbolic link");
+	if (rc < 0 && made)
+		rmdir(path);
 	return rc < 0 ? rc : take_fd(&dir);
 }
 
@@ -93,44 +92,52 @@ int keep_lock_dir(int dir, struct fault *f)
 
 void keep_unlock_dir(int dir)
 {
-	flock(dir, LOCK_UN);
+	for (int i = 0; i < TRIES && flock(dir, LOCK_UN) < 0; i++)
+		; /* other runs wait for it */
 }
 
 /* ---- header ---- */
 
-uint64_t keep_start_time(pid_t pid)
+int keep_start_time(pid_t pid, uint64_t *start)
 {
 	char path[32], text[1024];
-	unsigned long long start;
+	unsigned long long ticks;
 	const char *end;
+	ssize_t n;
 
 	snprintf(path, sizeof path, "/proc/%d/stat", pid);
-	if (util_read_file(AT_FDCWD, path, text, sizeof text) < 0)
-		return 0;
+	n = util_read_file(AT_FDCWD, path, text, sizeof text);
+	if (n < 0)
+		return (int)n;
 	end = strrchr(text, ')'); /* the name before it may hold anything */
 	if (!end ||
 	    sscanf(end + 1,
 		   " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
-		   &start) != 1)
-		return 0;
-	return start;
+		   &ticks) != 1)
+		return -EBADMSG;
+	*start = ticks;
+	return 0;
 }
 
-static uint64_t namespace_inode(const char *path)
+static int namespace_inode(const char *path, uint64_t *inode)
 {
 	struct stat st;
 
-	return stat(path, &st) < 0 ? 0 : st.st_ino;
+	if (stat(path, &st) < 0)
+		return -errno;
+	*inode = st.st_ino;
+	return 0;
 }
 
 static pid_t pid_in(const char *pid, const char *type, uint64_t inode)
 {
 	char path[NAME_MAX + 32];
+	uint64_t found = 0;
 
 	if (*pid < '1' || *pid > '9')
 		return 0;
 	snprintf(path, sizeof path, "/proc/%s/ns/%s", pid, type);
-	return namespace_inode(path) == inode ? (pid_t)strtol(pid, NULL, 10) : 0;
+	return namespace_inode(path, &found) == 0 && found == inode ? (pid_t)strtol(pid, NULL, 10) : 0;
 }
 
 pid_t keep_find_process(const char *type, uint64_t inode)
@@ -146,19 +153,31 @@ pid_t keep_find_process(const char *type, uint64_t inode)
 	return pid;
 }
 
-int keep_header_here(struct keep_header *h)
+int keep_header_here(struct keep_header *h, struct fault *f)
 {
+	const struct {
+		const char *path;
+		uint64_t *inode;
+	} namespaces[] = { { "/proc/self/ns/pid", &h->pid_ns },
+			   { "/proc/self/ns/mnt", &h->mnt_ns },
+			   { "/proc/self/ns/net", &h->net_ns } };
+	const char *path = "/proc/sys/kernel/random/boot_id";
+	ssize_t rc;
+
 	memset(h, 0, sizeof *h);
-	if (util_read_file(AT_FDCWD, "/proc/sys/kernel/random/boot_id", h->boot, sizeof h->boot) < 0)
-		return 0;
-	h->boot[strcspn(h->boot, "\n")] = '\0';
 	h->pid = getpid();
-	h->start = keep_start_time(h->pid);
-	h->pid_ns = namespace_inode("/proc/self/ns/pid");
-	h->mnt_ns = namespace_inode("/proc/self/ns/mnt");
-	h->net_ns = namespace_inode("/proc/self/ns/net");
-	h->net_cookie = keep_net_cookie();
-	return h->start != 0;
+	rc = util_read_file(AT_FDCWD, path, h->boot, sizeof h->boot);
+	h->boot[strcspn(h->boot, "\n")] = '\0';
+	for (size_t i = 0; rc >= 0 && i < sizeof namespaces / sizeof *namespaces; i++)
+		rc = namespace_inode(path = namespaces[i].path, namespaces[i].inode);
+	if (rc >= 0)
+		rc = keep_start_time(h->pid, &h->start), path = "/proc/self/stat";
+	if (rc >= 0)
+		rc = keep_net_cookie(&h->net_cookie), path = "the cookie of this network namespace";
+	if (rc >= 0)
+		return 0;
+	fault_set(f, (int)-rc, "read", "%s", path);
+	return rc == -ENOENT ? fault_hint(f, "mount proc on /proc") : (int)rc;
 }
 
 static int format_header(char *text, size_t size, const struct keep_header *h)
@@ -235,13 +254,9 @@ static int write_header(int dir, const struct keep_header *h, char name[KEEP_NAM
 int keep_journal_create(int dir, char name[KEEP_NAME], struct fault *f)
 {
 	struct keep_header h;
-	int fd, rc;
+	int fd, rc = keep_header_here(&h, f);
 
-	if (!keep_header_here(&h)) {
-		fault_set(f, ENODEV, "read", "/proc/self/stat");
-		return fault_hint(f, "mount proc on /proc");
-	}
-	rc = keep_lock_dir(dir, f);
+	rc = rc < 0 ? rc : keep_lock_dir(dir, f);
 	if (rc < 0)
 		return rc;
 	fd = write_header(dir, &h, name, f);

@@ -63,7 +63,9 @@ int keep_link_check(const char *arg)
 
 	if (parse(arg, &index, &name, IFNAMSIZ) < 0)
 		return -EINVAL;
-	return if_nametoindex(name) ? -EEXIST : 0;
+	if (if_nametoindex(name))
+		return -EEXIST;
+	return errno == ENODEV ? 0 : -errno;
 }
 
 int keep_link_delete(const char *arg)
@@ -79,7 +81,9 @@ int keep_link_delete(const char *arg)
 	if (parse(arg, &index, &name, IFNAMSIZ) < 0)
 		return -EINVAL;
 	now = if_nametoindex(name);
-	if (!now || (index && index != now))
+	if (!now)
+		return errno == ENODEV ? 0 : -errno;
+	if (index && index != now)
 		return 0;
 	m.i.ifi_index = (int)now;
 	rc = transact(NETLINK_ROUTE, &m, sizeof m);

@@ -21,6 +21,7 @@
 #define MAGIC "luabox-sysctl 1"
 #define VALUE 256
 #define LINE 512 /* "was PATH VALUE" */
+#define TRIES 3
 
 #ifndef SO_NETNS_COOKIE
 #define SO_NETNS_COOKIE 71
@@ -48,7 +49,7 @@ static int path_of(const char *name, char path[NAME_MAX])
 
 static int open_root(void)
 {
-	return open("/proc/sys", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return retry_eintr(open("/proc/sys", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 }
 
 static int read_value(int root, const char *path, char value[VALUE])
@@ -79,34 +80,40 @@ static int same_value(const char *a, const char *b)
 	}
 }
 
-uint64_t keep_net_cookie(void)
+int keep_net_cookie(uint64_t *cookie)
 {
 	cleanup_fd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	uint64_t cookie = 0;
-	socklen_t size = sizeof cookie;
+	socklen_t size = sizeof *cookie;
 	struct stat st;
 
-	if (fd >= 0 && getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &size) == 0)
-		return cookie;
-	return stat("/proc/self/ns/net", &st) == 0 ? st.st_ino : 0; /* before Linux 5.14 */
+	if (fd < 0)
+		return -errno;
+	if (getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, cookie, &size) == 0)
+		return 0;
+	if (errno != ENOPROTOOPT)
+		return -errno;
+	if (stat("/proc/self/ns/net", &st) < 0) /* before Linux 5.14 */
+		return -errno;
+	*cookie = st.st_ino;
+	return 0;
 }
 
 /* Only those under net/ are a network namespace's own. */
-static uint64_t cookie_for(const char *path)
+static int file_of(const char *path, char file[NAME_MAX + 1])
 {
-	return strncmp(path, "net/", 4) ? 0 : keep_net_cookie();
-}
+	uint64_t cookie = 0;
+	int n = strncmp(path, "net/", 4) ? 0 : keep_net_cookie(&cookie);
 
-static void file_of(const char *path, char file[NAME_MAX + 1])
-{
-	int n = snprintf(file, NAME_MAX + 1, KEEP_CLAIM "%llu-", (unsigned long long)cookie_for(path));
-
+	if (n < 0)
+		return n;
+	n = snprintf(file, NAME_MAX + 1, KEEP_CLAIM "%llu-", (unsigned long long)cookie);
 	for (const char *s = path; n < NAME_MAX; s++) {
 		file[n++] = *s == '/' ? '!' : *s;
 		if (!*s)
-			return;
+			return 0;
 	}
 	file[n] = '\0';
+	return 0;
 }
 
 int keep_sysctl_file(const char *name, char file[NAME_MAX + 1])
@@ -114,19 +121,19 @@ int keep_sysctl_file(const char *name, char file[NAME_MAX + 1])
 	char path[NAME_MAX];
 	int rc = path_of(name, path);
 
-	if (rc == 0)
-		file_of(path, file);
-	return rc;
+	return rc < 0 ? rc : file_of(path, file);
 }
 
 /* ---- the file ---- */
 
-/* The line at *offset, without its end; false at the end of the file. */
+/* The line at *offset, without its end. 1; 0 at the end of the file; -errno. */
 static int next_line(int fd, off_t *offset, char line[LINE])
 {
-	ssize_t n = pread(fd, line, LINE - 1, *offset);
+	ssize_t n = retry_eintr(pread(fd, line, LINE - 1, *offset));
 	char *end = n > 0 ? memchr(line, '\n', (size_t)n) : NULL;
 
+	if (n < 0)
+		return -errno;
 	if (!end)
 		return 0;
 	*end = '\0';
@@ -134,131 +141,202 @@ static int next_line(int fd, off_t *offset, char line[LINE])
 	return 1;
 }
 
-static int has_boot(const char *line)
+static int read_boot(char boot[64])
 {
-	char boot[64];
+	ssize_t n = util_read_file(AT_FDCWD, "/proc/sys/kernel/random/boot_id", boot, 64);
 
-	if (util_read_file(AT_FDCWD, "/proc/sys/kernel/random/boot_id", boot, sizeof boot) < 0)
-		return 0;
+	if (n < 0)
+		return (int)n;
 	boot[strcspn(boot, "\n")] = '\0';
-	return !strncmp(line, "boot ", 5) && !strcmp(line + 5, boot);
+	return 0;
 }
 
-/* Gives the value that the runs have set and where the notes of what was begin;
- * false if the file was not written to its end, or before the machine was started. */
+/* Gives the value that the runs have set and where the notes of what was begin. 1; 0 if the file
+ * was not written to its end, or before the machine was started; -errno. */
 static int read_head(int fd, char value[VALUE], off_t *notes)
 {
-	char line[LINE], last[LINE] = "";
+	char line[LINE], last[LINE] = "", boot[64];
 	off_t at = 0;
+	int rc;
 
-	if (!next_line(fd, &at, line) || strcmp(line, MAGIC))
-		return 0;
-	if (!next_line(fd, &at, line) || !has_boot(line))
-		return 0;
-	if (!next_line(fd, &at, line) || strncmp(line, "set ", 4) || strlen(line) >= VALUE)
-		return 0;
+	if ((rc = next_line(fd, &at, line)) <= 0 || strcmp(line, MAGIC) ||
+	    (rc = next_line(fd, &at, line)) <= 0 || strncmp(line, "boot ", 5) || (rc = read_boot(boot)) < 0 ||
+	    strcmp(line + 5, boot) || (rc = next_line(fd, &at, line)) <= 0 || strncmp(line, "set ", 4) ||
+	    strlen(line) >= VALUE)
+		return rc < 0 ? rc : 0;
 	snprintf(value, VALUE, "%.*s", VALUE - 1, line + 4);
 	*notes = at;
-	while (next_line(fd, &at, last))
+	while ((rc = next_line(fd, &at, last)) > 0)
 		;
-	return !strcmp(last, "end");
+	return rc < 0 ? rc : !strcmp(last, "end");
 }
 
 static int note(FILE *out, int root, const char *path)
 {
 	char value[VALUE];
+	int rc = read_value(root, path, value);
 
-	/* one that cannot be read, or is gone, cannot be put back */
-	return read_value(root, path, value) == 0 ? fprintf(out, "was %s %s\n", path, value) : 0;
+	if (rc == -ENOENT || rc == -EACCES || rc == -EFBIG)
+		return 0; /* one that cannot be read, or is gone, cannot be put back */
+	if (rc < 0)
+		return rc;
+	return fprintf(out, "was %s %s\n", path, value) < 0 ? -ENOMEM : 0;
 }
 
 /* Forwarding for all is copied to the default and to every device there is. */
-static void note_devices(FILE *out, int root, const char *conf)
+static int note_devices(FILE *out, int root, const char *conf)
 {
-	int fd = openat(root, conf, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = retry_eintr(openat(root, conf, O_RDONLY | O_DIRECTORY | O_CLOEXEC)), rc = 0;
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	const struct dirent *e;
 
-	if (!dir)
+	if (!dir) {
+		rc = fd < 0 && errno == ENOENT ? 0 : -errno; /* without IPv6 */
 		util_close(fd);
-	while (dir && (e = readdir(dir))) {
+		return rc;
+	}
+	while (rc == 0 && (errno = 0, e = readdir(dir))) {
 		char path[NAME_MAX + 64];
 
 		if (e->d_name[0] == '.' || !strcmp(e->d_name, "all"))
 			continue;
 		snprintf(path, sizeof path, "%s/%s/forwarding", conf, e->d_name);
-		note(out, root, path);
+		rc = note(out, root, path);
 	}
-	if (dir)
-		closedir(dir);
+	rc = rc < 0 ? rc : -errno;
+	closedir(dir);
+	return rc;
 }
 
-static void note_all(FILE *out, int root, const char *path)
+static int note_all(FILE *out, int root, const char *path)
 {
-	note(out, root, path);
-	if (!strcmp(path, "net/ipv4/ip_forward") || !strcmp(path, "net/ipv4/conf/all/forwarding")) {
-		note(out, root, "net/ipv4/conf/all/accept_redirects");
-		note_devices(out, root, "net/ipv4/conf");
+	int rc = note(out, root, path);
+
+	if (rc == 0 &&
+	    (!strcmp(path, "net/ipv4/ip_forward") || !strcmp(path, "net/ipv4/conf/all/forwarding"))) {
+		rc = note(out, root, "net/ipv4/conf/all/accept_redirects");
+		rc = rc < 0 ? rc : note_devices(out, root, "net/ipv4/conf");
 	}
-	if (!strcmp(path, "net/ipv6/conf/all/forwarding"))
-		note_devices(out, root, "net/ipv6/conf");
+	if (rc == 0 && !strcmp(path, "net/ipv6/conf/all/forwarding"))
+		rc = note_devices(out, root, "net/ipv6/conf");
+	return rc;
 }
 
 static int write_file(int fd, int root, const char *path, const char *value)
 {
-	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3), failed;
-	FILE *out = copy < 0 ? NULL : fdopen(copy, "w");
-	char boot[64] = "";
+	FILE *out;
+	char boot[64];
+	int copy, rc = read_boot(boot);
 
+	if (rc < 0)
+		return rc;
+	if (ftruncate(fd, 0) < 0 || lseek(fd, 0, SEEK_SET) < 0)
+		return -errno;
+	copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	out = copy < 0 ? NULL : fdopen(copy, "w");
 	if (!out) {
+		rc = -errno;
 		util_close(copy);
-		return -ENOMEM;
+		return rc;
 	}
-	util_read_file(AT_FDCWD, "/proc/sys/kernel/random/boot_id", boot, sizeof boot);
-	boot[strcspn(boot, "\n")] = '\0';
-	failed = ftruncate(fd, 0) < 0 || lseek(fd, 0, SEEK_SET) < 0;
 	fprintf(out, MAGIC "\nboot %s\nset %s\n", boot, value);
-	note_all(out, root, path);
+	rc = note_all(out, root, path);
 	fputs("end\n", out);
-	failed |= ferror(out);
-	return fclose(out) || failed ? -(errno ? errno : EIO) : 0;
+	if (rc == 0 && (fflush(out) || ferror(out)))
+		rc = errno ? -errno : -EIO;
+	fclose(out);
+	return rc;
 }
 
 /* ---- putting back ---- */
 
-static void put_back(int root, char *text)
+static int put_back(int root, const char *path, const char *value)
 {
-	char *value = strchr(text, ' '), now[VALUE];
+	char now[VALUE];
+	int rc = read_value(root, path, now);
 
-	if (!value)
-		return;
-	*value++ = '\0';
-	if (read_value(root, text, now) == 0 && !same_value(now, value))
-		util_write_file(root, text, value);
+	if (rc == 0 && !same_value(now, value))
+		rc = util_write_file(root, path, value);
+	return rc == -ENOENT ? 0 : rc;
 }
 
-/* Whether the sysctl itself, which is the first noted, still has the value 'set'. */
+/* Whether the sysctl itself, which is the first noted, still has the value 'set'. 1, 0 or -errno. */
 static int still_set(int fd, off_t notes, int root, const char *set)
 {
 	char line[LINE], now[VALUE];
+	int rc = next_line(fd, &notes, line);
 
-	if (!next_line(fd, &notes, line) || strncmp(line, "was ", 4))
-		return 0;
+	if (rc <= 0 || strncmp(line, "was ", 4))
+		return rc < 0 ? rc : 0;
 	line[4 + strcspn(line + 4, " ")] = '\0';
-	return read_value(root, line + 4, now) == 0 && same_value(now, set);
+	rc = read_value(root, line + 4, now);
+	if (rc < 0)
+		return rc == -ENOENT ? 0 : rc;
+	return same_value(now, set);
+}
+
+/* The first is the sysctl itself; when it is back, the rest can be put back only now: so what may
+ * be for a moment (ENOMEM) is tried again. */
+static int put_back_all(int fd, int root, off_t at)
+{
+	char line[LINE];
+	int rc, result = 0;
+
+	while ((rc = next_line(fd, &at, line)) > 0 && !strncmp(line, "was ", 4)) {
+		char *value = strchr(line + 4, ' ');
+
+		if (!value)
+			continue;
+		*value++ = '\0';
+		for (int i = 0; i < TRIES && (rc = put_back(root, line + 4, value)) < 0; i++)
+			;
+		result = result ? result : rc;
+	}
+	return result ? result : rc < 0 ? rc : 0;
 }
 
 /* The sysctl first, since that resets the devices', then those that differ. A value
  * that is no longer the runs' is somebody's, and stays. */
-static void restore(int fd, int root)
+static int restore(int fd, int root)
 {
-	char set[VALUE], line[LINE];
+	char set[VALUE];
 	off_t at;
+	int rc = read_head(fd, set, &at);
 
-	if (!read_head(fd, set, &at) || !still_set(fd, at, root, set))
-		return;
-	while (next_line(fd, &at, line) && !strncmp(line, "was ", 4))
-		put_back(root, line + 4);
+	rc = rc <= 0 ? rc : still_set(fd, at, root, set);
+	return rc <= 0 ? rc : put_back_all(fd, root, at);
+}
+
+/* ---- the locks ---- */
+
+/* Whether nobody else holds the file: 1, 0 or -errno. */
+static int lock_alone(int fd)
+{
+	if (retry_eintr(flock(fd, LOCK_EX | LOCK_NB)) == 0)
+		return 1;
+	return errno == EWOULDBLOCK ? 0 : -errno;
+}
+
+/* With the directory locked: the last one puts back what was there, and removes the file. */
+static int drop_locked(int dir, const char *file, int fd)
+{
+	cleanup_fd int own = -1, root = open_root();
+	int rc;
+
+	if (root < 0)
+		return -errno;
+	if (fd < 0)
+		fd = own = retry_eintr(openat(dir, file, O_RDWR | O_NOFOLLOW | O_CLOEXEC));
+	if (fd < 0)
+		return errno == ENOENT ? 0 : -errno;
+	rc = lock_alone(fd);
+	if (rc > 0) {
+		rc = restore(fd, root);
+		if (rc == 0 && unlinkat(dir, file, 0) < 0 && errno != ENOENT)
+			rc = -errno;
+	}
+	flock(fd, LOCK_UN); /* or the others need it still: the last of them puts it back */
+	return rc;
 }
 
 /* ---- claiming ---- */
@@ -285,22 +363,20 @@ static int claim_alone(const struct claim *c, int fd, struct fault *f)
 {
 	char set[VALUE];
 	off_t notes;
-	int rc;
+	int rc = read_head(fd, set, &notes);
 
-	if (read_head(fd, set, &notes) && still_set(fd, notes, c->root, set)) {
+	rc = rc <= 0 ? rc : still_set(fd, notes, c->root, set);
+	if (rc > 0) {
 		if (same_value(set, c->value))
 			return 1;
-		restore(fd, c->root);
+		rc = restore(fd, c->root);
 	}
-	if (same_value(c->now, c->value)) {
-		unlinkat(c->dir, c->file, 0);
-		return 0;
-	}
-	rc = write_file(fd, c->root, c->path, c->value);
-	if (rc == 0)
-		return 1;
-	unlinkat(c->dir, c->file, 0);
-	return fault_set(f, -rc, "write", "%s", c->file);
+	if (rc < 0)
+		return fault_set(f, -rc, "read", "%s", c->file);
+	rc = same_value(c->now, c->value) ? 0 : write_file(fd, c->root, c->path, c->value);
+	if (rc < 0)
+		return fault_set(f, -rc, "write", "%s", c->file);
+	return !same_value(c->now, c->value);
 }
 
 /* Returns 1 if the claim is needed, 0 if the host has that value anyway. */
@@ -308,15 +384,20 @@ static int claim_file(const struct claim *c, int fd, struct fault *f)
 {
 	char set[VALUE];
 	off_t notes;
-	int rc = 1;
+	int rc = lock_alone(fd);
 
-	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+	if (rc > 0) {
 		rc = claim_alone(c, fd, f);
-	else if (read_head(fd, set, &notes) && !same_value(set, c->value))
-		return refuse(c, set, f);
-	if (rc == 1 && flock(fd, LOCK_SH) < 0) /* at once: we hold the directory */
-		return fault_set(f, errno, "flock", "%s", c->file);
-	return rc;
+		if (rc <= 0)
+			return rc;
+	} else if (rc == 0) {
+		rc = read_head(fd, set, &notes);
+		if (rc > 0 && !same_value(set, c->value))
+			return refuse(c, set, f);
+	}
+	if (rc >= 0 && retry_eintr(flock(fd, LOCK_SH)) < 0) /* at once: we hold the directory */
+		rc = -errno;
+	return rc < 0 ? fault_set(f, -rc, "flock", "%s", c->file) : 1;
 }
 
 static int claim_locked(struct claim *c, int *fd, struct fault *f)
@@ -330,12 +411,14 @@ static int claim_locked(struct claim *c, int *fd, struct fault *f)
 			       ? fault_hint(f, "this kernel has no such sysctl, or a module is not loaded")
 			       : rc;
 	}
-	file = openat(c->dir, c->file, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	file = retry_eintr(openat(c->dir, c->file, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
 	if (file < 0)
 		return fault_set(f, errno, "open", "%s", c->file);
 	rc = claim_file(c, file, f);
 	if (rc == 1)
 		*fd = take_fd(&file);
+	else
+		drop_locked(c->dir, c->file, file);
 	return rc;
 }
 
@@ -354,7 +437,9 @@ int keep_sysctl_claim(int dir, const char *name, const char *value, int *fd, cha
 		return fault_set(f, EINVAL, "set sysctl", "%s", name);
 	if (root < 0)
 		return fault_set(f, errno, "open", "/proc/sys");
-	file_of(path, file);
+	rc = file_of(path, file);
+	if (rc < 0)
+		return fault_set(f, -rc, "read", "the cookie of this network namespace");
 	rc = keep_lock_dir(dir, f);
 	if (rc < 0)
 		return rc;
@@ -384,29 +469,17 @@ int keep_sysctl_set(int dir, const char *name, const char *value, struct fault *
 
 /* ---- letting go ---- */
 
-static int is_other_namespace(const char *file)
+/* 0 if the claim is on a sysctl of this network namespace, or of none. */
+static int check_namespace(const char *file)
 {
 	unsigned long long cookie;
+	uint64_t here;
+	int rc;
 
-	return sscanf(file, KEEP_CLAIM "%llu-", &cookie) == 1 && cookie && cookie != keep_net_cookie();
-}
-
-static int drop_locked(int dir, const char *file, int fd)
-{
-	cleanup_fd int own = -1, root = open_root();
-
-	if (root < 0)
-		return -errno;
-	if (fd < 0)
-		fd = own = openat(dir, file, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		return errno == ENOENT ? 0 : -errno;
-	if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
-		restore(fd, root);
-		unlinkat(dir, file, 0);
-	}
-	flock(fd, LOCK_UN); /* or the others need it still: the last of them puts it back */
-	return 0;
+	if (sscanf(file, KEEP_CLAIM "%llu-", &cookie) != 1 || !cookie)
+		return 0;
+	rc = keep_net_cookie(&here);
+	return rc < 0 ? rc : cookie == here ? 0 : -EXDEV;
 }
 
 int keep_sysctl_discard(int dir, const char *file)
@@ -432,9 +505,8 @@ int keep_sysctl_drop(int dir, const char *file, int fd)
 
 	if (strncmp(file, KEEP_CLAIM, strlen(KEEP_CLAIM)) || strchr(file, '/'))
 		return -EINVAL;
-	if (is_other_namespace(file))
-		return -EXDEV;
-	rc = keep_lock_dir(dir, NULL);
+	rc = check_namespace(file);
+	rc = rc < 0 ? rc : keep_lock_dir(dir, NULL);
 	if (rc < 0)
 		return rc;
 	rc = drop_locked(dir, file, fd);

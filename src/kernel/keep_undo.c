@@ -58,17 +58,19 @@ static int undo_cgroup(int dir, const char *path, int fd)
 static int open_process(const char *arg)
 {
 	unsigned long long start;
-	int pid, fd;
+	cleanup_fd int fd = -1;
+	uint64_t now;
+	int pid, rc;
 
 	if (sscanf(arg, "%d %llu", &pid, &start) != 2)
 		return -EINVAL;
 	fd = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (fd < 0)
 		return -errno;
-	if (keep_start_time(pid) == start)
-		return fd;
-	util_close(fd);
-	return -ESRCH;
+	rc = keep_start_time(pid, &now);
+	if (rc == 0 && now == start)
+		return take_fd(&fd);
+	return rc == 0 || rc == -ENOENT ? -ESRCH : rc;
 }
 
 static int undo_process(int dir, const char *arg, int fd)
@@ -84,7 +86,7 @@ static int undo_process(int dir, const char *arg, int fd)
 	if (syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0) < 0)
 		return errno == ESRCH ? 0 : -errno;
 	p = (struct pollfd){ .fd = fd, .events = POLLIN };
-	return poll(&p, 1, PROCESS_TIMEOUT) == 1 ? 0 : -ETIMEDOUT;
+	return retry_eintr(poll(&p, 1, PROCESS_TIMEOUT)) == 1 ? 0 : -ETIMEDOUT;
 }
 
 static int unlink_if(const char *path, mode_t refused)

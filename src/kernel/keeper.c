@@ -68,7 +68,7 @@ static void answer(uint32_t first, int error)
 {
 	struct reply r = { first, error };
 
-	send(SOCKET, &r, sizeof r, MSG_NOSIGNAL);
+	retry_eintr(send(SOCKET, &r, sizeof r, MSG_NOSIGNAL));
 }
 
 /* Calls 'each' for the lines of a message, which it ends with zeroes. */
@@ -146,7 +146,9 @@ static void serve(struct keep_list *l, int run)
 	int fd;
 
 	answer(0, 0);
-	while (retry_eintr(poll(p, 2, -1)) > 0) {
+	for (;;) {
+		if (poll(p, 2, -1) < 0) /* the run lives: nothing is to be undone yet */
+			continue;
 		while (receive(&m, &length, &fd)) {
 			if (m.kind == '.')
 				return;
@@ -179,49 +181,59 @@ static int undo_all(struct keep_list *l)
 }
 
 /* The run's other descriptors must not live on: they hold its network namespaces. */
-static void arrange(int *fds)
+static int arrange(int *fds)
 {
 	for (int i = 0; i < OPEN - SOCKET; i++)
-		if (fds[i] >= 0)
-			fds[i] = fcntl(fds[i], F_DUPFD, OPEN);
+		if (fds[i] >= 0 && (fds[i] = fcntl(fds[i], F_DUPFD, OPEN)) < 0)
+			return -errno;
 	for (int i = 0; i < OPEN - SOCKET; i++) {
-		if (fds[i] >= 0)
-			dup2(fds[i], SOCKET + i);
-		else
+		if (fds[i] < 0)
 			close(SOCKET + i);
+		else if (retry_eintr(dup2(fds[i], SOCKET + i)) < 0)
+			return -errno;
 	}
 	for (int fd = 0; fd < SOCKET; fd++)
 		close(fd);
 	for (int fd = 0; fd < SOCKET; fd++)
-		open("/dev/null", O_RDWR);
+		if (retry_eintr(open("/dev/null", O_RDWR)) < 0)
+			return -errno;
 	if (syscall(SYS_close_range, OPEN, ~0U, 0) < 0)
 		for (int fd = OPEN; fd < sysconf(_SC_OPEN_MAX); fd++)
 			close(fd);
+	return 0;
 }
 
 /* All signals are blocked already. */
-static void become_keeper(void)
+static int become_keeper(void)
 {
 	setsid();
 	prctl(PR_SET_NAME, "luabox-keeper");
 	util_write_file(AT_FDCWD, "/proc/self/oom_score_adj", "-500"); /* refused without CAP_SYS_RESOURCE */
 	prctl(PR_SET_DUMPABLE, 0);
-	if (chdir("/") < 0)
-		_exit(2);
+	return chdir("/") < 0 ? -errno : 0;
+}
+
+/* The keeper's directory was opened by the run: for locks of its own it opens it itself. */
+static int open_own(struct keep_list *l)
+{
+	cleanup_fd int dir = retry_eintr(openat(DIRECTORY, ".", O_RDONLY | O_DIRECTORY));
+
+	if (dir < 0 || retry_eintr(dup2(dir, DIRECTORY)) < 0)
+		return -errno;
+	l->header = l->end = lseek(JOURNAL, 0, SEEK_END);
+	return l->end < 0 ? -errno : keep_journal_lock(JOURNAL);
 }
 
 static _Noreturn void run_keeper(int *fds, const char *name)
 {
 	struct keep_list l = { .journal = JOURNAL };
-	int dir, left, has_run = fds[RUN - SOCKET] >= 0;
+	int left, has_run = fds[RUN - SOCKET] >= 0;
+	int rc = arrange(fds);
 
-	arrange(fds);
-	become_keeper();
-	dir = openat(DIRECTORY, ".", O_RDONLY | O_DIRECTORY); /* for locks of its own */
-	if (dir < 0 || dup2(dir, DIRECTORY) < 0 || keep_journal_lock(JOURNAL) < 0)
-		_exit(2);
-	close(dir);
-	l.header = l.end = lseek(JOURNAL, 0, SEEK_END);
+	rc = rc < 0 ? rc : become_keeper();
+	rc = rc < 0 ? rc : open_own(&l);
+	if (rc < 0)
+		_exit(-rc); /* start_failed reads it */
 	serve(&l, has_run ? RUN : -1);
 	left = undo_all(&l);
 	if (!left) {
@@ -238,10 +250,10 @@ static int wait_reply(const struct keeper *k, uint32_t first, struct reply *r)
 	for (;;) {
 		ssize_t n = retry_eintr(recv(k->socket, r, sizeof *r, 0));
 
-		if (n < 0 && errno == EAGAIN)
-			return -ETIMEDOUT;
+		if (n < 0 && errno != ECONNRESET)
+			return errno == EAGAIN ? -ETIMEDOUT : -errno;
 		if (n != sizeof *r)
-			return -EPIPE; /* ECONNRESET, or the end */
+			return -EPIPE;
 		if (r->first == first) /* else the answer to one that we no longer waited for */
 			return 0;
 	}
@@ -254,7 +266,10 @@ static int no_keeper(const struct keeper *k, int error, struct fault *f)
 			  "the process that undoes this run's work after a SIGKILL %s; nothing more is made "
 			  "without it. "
 			  "What the run made is in its journal %s, for `luabox gc`",
-			  error == ETIMEDOUT ? "does not answer" : "was killed", k->journal);
+			  error == ETIMEDOUT ? "does not answer"
+			  : error == EPIPE   ? "was killed"
+					     : "cannot be reached",
+			  k->journal);
 }
 
 static ssize_t send_message(const struct keeper *k, struct iovec *v, size_t parts, int fd)
@@ -345,8 +360,11 @@ static int start_failed(struct keeper *k, int dir, int error, struct fault *f)
 
 	unlinkat(dir, k->journal, 0);
 	keep_dir_leave(dir);
-	if (k->pid > 0)
-		wait_keeper(k->pid, &status);
+	if (k->pid > 0) {
+		kill(k->pid, SIGKILL); /* it may be well, and was told nothing yet */
+		if (wait_keeper(k->pid, &status) == 0 && WIFEXITED(status) && WEXITSTATUS(status))
+			error = WEXITSTATUS(status);
+	}
 	fault_set(f, error, "start keeper", "of process %d", getpid());
 	return fault_hint(
 		f, "the process that undoes this run's work after a SIGKILL could not be started, so nothing "
@@ -386,6 +404,8 @@ static int open_journal(struct keeper *k, int *dir, struct fault *f)
 			return *dir;
 		journal = keep_journal_create(*dir, k->journal, f);
 	}
+	if (journal < 0)
+		keep_dir_leave(*dir);
 	return journal;
 }
 

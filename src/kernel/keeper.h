@@ -63,8 +63,8 @@ struct keep_header {
 	uint64_t start, pid_ns, mnt_ns, net_ns, net_cookie;
 };
 
-/* What the header of this process's journal would say; false if /proc is not there. */
-int keep_header_here(struct keep_header *h);
+/* What the header of this process's journal would say. Returns 0 or -errno. */
+int keep_header_here(struct keep_header *h, struct fault *f);
 
 /* The bytes of a journal, or -errno; -EFBIG if it cannot be one. */
 ssize_t keep_journal_size(int journal);
@@ -116,8 +116,8 @@ int keep_check(const char *line);
 /* Undoes a record; 'fd' may be -1, 'dir' is keep_dir's. 0: it is gone. */
 int keep_undo(int dir, const char *line, int fd);
 
-/* Field 22 of /proc/PID/stat; 0 if there is none. */
-uint64_t keep_start_time(pid_t pid);
+/* Field 22 of /proc/PID/stat. Returns 0; -ENOENT or -ESRCH if there is no such process; -errno. */
+int keep_start_time(pid_t pid, uint64_t *start);
 
 /* ---- sysctls that runs share (keep_sysctl.c) ---- */
 
@@ -145,8 +145,9 @@ int keep_sysctl_drop(int dir, const char *file, int fd);
  * namespace that is gone. */
 int keep_sysctl_discard(int dir, const char *file);
 
-/* The cookie of the current network namespace: never used twice while the machine is up. */
-uint64_t keep_net_cookie(void);
+/* The cookie of the current network namespace: never used twice while the machine is up. Returns 0 or -errno.
+ */
+int keep_net_cookie(uint64_t *cookie);
 
 /* ---- the process (keeper.c) ---- */
 
