@@ -168,13 +168,18 @@ static int enable_controllers(const struct cgroup *cg, struct fault *f)
 
 static int make_dir(struct cg_dir *d, struct fault *f)
 {
+	int version;
+
 	if (mkdir(d->path, 0755) < 0)
 		return explain_mkdir(d->path, errno, f);
 	d->made = 1;
 	d->fd = open(d->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (d->fd < 0)
 		return fault_set(f, errno, "open", "%s", d->path);
-	if (cg_version(d->fd) != d->version) {
+	version = cg_version(d->fd);
+	if (version < 0)
+		return fault_set(f, -version, "statfs", "%s", d->path);
+	if (version != d->version) {
 		fault_set(f, EINVAL, "mkdir", "%s", d->path);
 		return fault_hint(f, "this directory is not in a cgroup file system");
 	}

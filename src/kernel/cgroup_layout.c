@@ -87,10 +87,10 @@ static int read_places(struct places *p, struct fault *f)
 
 	if (!file)
 		return fault_set(f, errno, "open", "/proc/self/cgroup");
-	while (getline(&line, &size, file) > 0)
+	while ((errno = 0, getline(&line, &size, file)) > 0)
 		if (read_place(p, line) < 0)
 			return fault_set(f, ENOMEM, "read", "/proc/self/cgroup");
-	return 0;
+	return errno ? fault_set(f, errno, "read", "/proc/self/cgroup") : 0;
 }
 
 /* ---- from a place to a directory ---- */
@@ -101,15 +101,18 @@ static int is_me(pid_t pid, void *data)
 	return pid == getpid();
 }
 
+/* 1, 0 or -errno. */
 static int is_own(const char *dir, const char *place)
 {
 	cleanup_free char *path = NULL;
 	cleanup_fd int fd = -1;
 
 	if (asprintf(&path, "%s%s", dir, place) < 0)
-		return 0;
-	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return fd >= 0 && cg_each_process(fd, is_me, NULL) == 1;
+		return -ENOMEM;
+	fd = retry_eintr(open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	if (fd < 0)
+		return errno == ENOENT || errno == EACCES ? 0 : -errno;
+	return cg_each_process(fd, is_me, NULL);
 }
 
 static void close_dirp(DIR **dir)
@@ -118,26 +121,39 @@ static void close_dirp(DIR **dir)
 		closedir(*dir);
 }
 
+static int find_root(const char *top, int depth, const char *place, char **found);
+
+static int find_below(const char *top, const char *name, int depth, const char *place, char **found)
+{
+	cleanup_free char *path = NULL;
+
+	return asprintf(&path, "%s/%s", top, name) < 0 ? -ENOMEM : find_root(path, depth, place, found);
+}
+
 /* The directory 'depth' levels below 'top' from which 'place' leads to the caller:
  * in a cgroup namespace the names between the mount's root and the namespace's are
- * hidden, only their number shows ("/../.."). Returns a malloc'ed path or null. */
-static char *find_root(const char *top, int depth, const char *place)
+ * hidden, only their number shows ("/../.."). Null if there is none; malloc'ed. */
+static int find_root(const char *top, int depth, const char *place, char **found)
 {
 	__attribute__((cleanup(close_dirp))) DIR *dir = NULL;
 	const struct dirent *e;
-	char *found = NULL;
+	int rc;
 
-	if (depth == 0)
-		return is_own(top, place) ? strdup(top) : NULL;
-	dir = opendir(top);
-	while (dir && !found && (e = readdir(dir))) {
-		cleanup_free char *path = NULL;
-
-		if (e->d_type == DT_DIR && e->d_name[0] != '.' &&
-		    asprintf(&path, "%s/%s", top, e->d_name) >= 0)
-			found = find_root(path, depth - 1, place);
+	if (depth == 0) {
+		rc = is_own(top, place);
+		return rc <= 0 ? rc : keep_copy(found, top);
 	}
-	return found;
+	dir = opendir(top);
+	if (!dir)
+		return errno == ENOENT || errno == EACCES ? 0 : -errno;
+	while (!*found && (errno = 0, e = readdir(dir))) {
+		if (e->d_type != DT_DIR || e->d_name[0] == '.')
+			continue;
+		rc = find_below(top, e->d_name, depth - 1, place, found);
+		if (rc < 0)
+			return rc;
+	}
+	return *found ? 0 : -errno;
 }
 
 static int count_ups(const char *root)
@@ -150,51 +166,50 @@ static int count_ups(const char *root)
 }
 
 /* "/" adds nothing to a path that is not to end in one. */
-static char *join(const char *dir, const char *place)
+static int join(const char *dir, const char *place, char **path)
 {
-	char *path;
-
-	return asprintf(&path, "%s%s", dir, strcmp(place, "/") ? place : "") < 0 ? NULL : path;
+	return asprintf(path, "%s%s", dir, strcmp(place, "/") ? place : "") < 0 ? -ENOMEM : 0;
 }
 
 /* The path of 'place' (null: 'own') in a hierarchy mounted at 'mount' with the
  * directory 'root' on top; malloc'ed, or null if the mount does not show it. */
-static char *visible(const char *mount, const char *root, const char *own, const char *place)
+static int visible(const char *mount, const char *root, const char *own, const char *place, char **path)
 {
 	size_t length = strlen(root);
 
 	place = place ? place : own;
 	if (count_ups(place))
-		return NULL;
+		return 0;
 	if (count_ups(root)) {
-		cleanup_free char *top = find_root(mount, count_ups(root), own);
+		cleanup_free char *top = NULL;
+		int rc = find_root(mount, count_ups(root), own, &top);
 
-		return top ? join(top, place) : NULL;
+		return top ? join(top, place, path) : rc;
 	}
 	if (!strcmp(root, "/"))
-		return join(mount, place);
+		return join(mount, place, path);
 	if (!strncmp(place, root, length) && (place[length] == '/' || !place[length]))
-		return join(mount, place + length);
-	return NULL;
+		return join(mount, place + length, path);
+	return 0;
 }
 
 /* ---- mountinfo ---- */
 
-static void take_mount(struct cg_layout *l, const struct places *p, const struct mnt_info *m,
-		       const char *parent)
+static int take_mount(struct cg_layout *l, const struct places *p, const struct mnt_info *m,
+		      const char *parent)
 {
-	if (strncmp(m->type, "cgroup", 6))
-		return;
-	if (!strcmp(m->type, "cgroup2")) {
-		if (!l->v2 && p->v2 && cg_version_at(m->target) == 2)
-			l->v2 = visible(m->target, m->root, p->v2, parent);
-		return;
-	}
-	if (cg_version_at(m->target) != 1) /* hidden: something is mounted over it */
-		return;
-	for (int c = 0; c < CG_CONTROLLERS; c++)
+	int version = strncmp(m->type, "cgroup", 6) ? 0 : cg_version_at(m->target), rc = 0;
+
+	if (version < 0)
+		return version == -ENOENT || version == -EACCES ? 0 : version;
+	if (!version || version != (strcmp(m->type, "cgroup2") ? 1 : 2))
+		return 0; /* of another type, or hidden: something is mounted over it */
+	if (version == 2)
+		return !l->v2 && p->v2 ? visible(m->target, m->root, p->v2, parent, &l->v2) : 0;
+	for (int c = 0; c < CG_CONTROLLERS && rc == 0; c++)
 		if (!l->v1[c] && p->v1[c] && has_word(m->options, ',', v1_names[c]))
-			l->v1[c] = visible(m->target, m->root, p->v1[c], parent);
+			rc = visible(m->target, m->root, p->v1[c], parent, &l->v1[c]);
+	return rc;
 }
 
 static int read_mounts(struct cg_layout *l, const struct places *p, const char *parent, struct fault *f)
@@ -206,25 +221,33 @@ static int read_mounts(struct cg_layout *l, const struct places *p, const char *
 
 	if (!file)
 		return fault_set(f, errno, "open", "/proc/self/mountinfo");
-	while (getline(&line, &size, file) > 0) {
+	while ((errno = 0, getline(&line, &size, file)) > 0) {
+		int rc = 0;
+
 		line[strcspn(line, "\n")] = '\0';
 		if (mnt_parse_line(line, &m) == 0)
-			take_mount(l, p, &m, parent);
+			rc = take_mount(l, p, &m, parent);
+		if (rc < 0)
+			return fault_set(f, -rc, "look for cgroups", "%s", m.target);
 	}
-	return 0;
+	return errno ? fault_set(f, errno, "read", "/proc/self/mountinfo") : 0;
 }
 
-static void read_controllers(struct cg_layout *l)
+static int read_controllers(struct cg_layout *l, struct fault *f)
 {
-	cleanup_fd int dir = l->v2 ? open(l->v2, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
 	char text[512];
+	cleanup_fd int dir = l->v2 ? retry_eintr(open(l->v2, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) : -1;
+	ssize_t n = !l->v2    ? -ENOENT
+		    : dir < 0 ? -errno
+			      : util_read_file(dir, "cgroup.controllers", text, sizeof text);
 
-	if (dir < 0 || util_read_file(dir, "cgroup.controllers", text, sizeof text) < 0)
-		return;
+	if (n < 0)
+		return n == -ENOENT ? 0 : fault_set(f, (int)-n, "read", "%s/cgroup.controllers", l->v2);
 	text[strcspn(text, "\n")] = '\0';
 	for (int c = 0; c < CG_CONTROLLERS; c++)
 		if (has_word(text, ' ', v2_names[c]))
 			l->v2_controllers |= 1u << c;
+	return 0;
 }
 
 int cg_layout_read(struct cg_layout *l, const char *parent, struct fault *f)
@@ -235,9 +258,7 @@ int cg_layout_read(struct cg_layout *l, const char *parent, struct fault *f)
 	memset(l, 0, sizeof *l);
 	rc = read_places(&p, f);
 	rc = rc < 0 ? rc : read_mounts(l, &p, parent, f);
-	if (rc == 0)
-		read_controllers(l);
-	return rc;
+	return rc < 0 ? rc : read_controllers(l, f);
 }
 
 void cg_layout_release(struct cg_layout *l)

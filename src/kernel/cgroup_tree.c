@@ -31,14 +31,14 @@ int cg_version(int dir)
 {
 	struct statfs s;
 
-	return fstatfs(dir, &s) < 0 ? 0 : version_of(&s);
+	return retry_eintr(fstatfs(dir, &s)) < 0 ? -errno : version_of(&s);
 }
 
 int cg_version_at(const char *path)
 {
 	struct statfs s;
 
-	return statfs(path, &s) < 0 ? 0 : version_of(&s);
+	return retry_eintr(statfs(path, &s)) < 0 ? -errno : version_of(&s);
 }
 
 /* ---- walking ---- */
@@ -320,8 +320,9 @@ int cg_destroy(const char *path, int timeout)
 
 	if (dir < 0)
 		return errno == ENOENT ? 0 : -errno;
-	if (!cg_version(dir))
-		return -EINVAL;
+	rc = cg_version(dir);
+	if (rc <= 0)
+		return rc < 0 ? rc : -EINVAL;
 	do {
 		rc = cg_kill_dir(dir);
 		if (rc < 0)
