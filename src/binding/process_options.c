@@ -2,6 +2,7 @@
  * The options of spawn and exec, checked whole and turned into the plain data that
  * the kernel side takes. Arrays are userdata left on the stack, so they live as long.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <sched.h>
@@ -293,7 +294,9 @@ static struct proc_join read_join(lua_State *L, int i)
 			box_option_error(L, 1, where, "types", "is empty");
 	} else {
 		o.pidfd = box_tofd(L, -1);
-		type = o.pidfd < 0 ? -1 : ns_type_of(o.pidfd, &f);
+		type = o.pidfd < 0 ? -EBADF : ns_type_of(o.pidfd, &f);
+		if (type < 0 && !ns_is_none(-type))
+			box_raise(L, &f);
 		if (type < 0)
 			box_option_error(L, 1, NULL, where,
 					 "an open namespace or { pidfd =, types = } is expected");

@@ -20,6 +20,8 @@
 #define CLONE_NEWTIME 0x00000080
 #endif
 
+#define TRIES 3
+
 const struct ns_type ns_types[NS_TYPES] = {
 	{ "cgroup", CLONE_NEWCGROUP }, { "ipc", CLONE_NEWIPC }, { "mnt", CLONE_NEWNS },
 	{ "net", CLONE_NEWNET },       { "pid", CLONE_NEWPID }, { "time", CLONE_NEWTIME },
@@ -74,6 +76,12 @@ int ns_open(int type, pid_t pid, struct fault *f)
 	return fd >= 0 ? fd : open_failed(errno, pid, path, f);
 }
 
+/* What NS_GET_NSTYPE says of other descriptors, other files of nsfs (pidfds) and what is not open. */
+int ns_is_none(int error)
+{
+	return error == ENOTTY || error == EINVAL || error == EBADF;
+}
+
 int ns_type_of(int fd, struct fault *f)
 {
 	int type = ioctl(fd, NS_GET_NSTYPE);
@@ -81,7 +89,7 @@ int ns_type_of(int fd, struct fault *f)
 	if (type >= 0)
 		return type;
 	fault_set(f, errno, "NS_GET_NSTYPE", "descriptor %d", fd);
-	return fault_hint(f, "it is not a namespace's");
+	return ns_is_none(errno) ? fault_hint(f, "it is not a namespace's") : -errno;
 }
 
 int ns_open_path(int type, const char *path, struct fault *f)
@@ -94,6 +102,8 @@ int ns_open_path(int type, const char *path, struct fault *f)
 	found = ioctl(fd, NS_GET_NSTYPE);
 	if (found == type)
 		return take_fd(&fd);
+	if (found < 0 && !ns_is_none(errno))
+		return fault_set(f, errno, "NS_GET_NSTYPE", "%s", path);
 	fault_set(f, EINVAL, "open namespace", "%s", path);
 	if (found < 0)
 		return fault_hint(f, "it is no namespace: neither a pin nor a file of /proc/PID/ns");
@@ -233,10 +243,11 @@ int ns_unshare(int types, struct fault *f)
 	return -error;
 }
 
-static void come_back(int home, int type)
+void ns_come_back(int home, int type)
 {
-	if (setns(home, type) == 0)
-		return;
+	for (int i = 0; i < TRIES; i++)
+		if (setns(home, type) == 0)
+			return;
 	dprintf(STDERR_FILENO, "luabox: cannot return to the %s namespace: %s\n", ns_type_name(type),
 		strerror(errno));
 	abort();
@@ -298,7 +309,7 @@ static int create_by_visit(int type, struct fault *f)
 	if (rc < 0)
 		return rc;
 	fd = path ? ns_open_path(type, path, f) : ns_open(type, 0, f);
-	come_back(home, type);
+	ns_come_back(home, type);
 	return fd;
 }
 

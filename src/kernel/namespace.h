@@ -32,18 +32,22 @@ int ns_open_path(int type, const char *path, struct fault *f);
  * Child-safe. */
 int ns_enter(int fd, int types, struct fault *f);
 
+/* Enters a namespace that was just left. The process is aborted if it cannot, even at the third try: it
+ * would go on in the wrong place. */
+void ns_come_back(int home, int type);
+
 /* unshare(2). Child-safe. */
 int ns_unshare(int types, struct fault *f);
 
 /* Makes a new namespace that nobody is in and returns its descriptor; the caller
- * stays where it is. net, uts, ipc and cgroup only: made by unshare and setns
- * back, and if going back fails the process is aborted, for it would go on in the wrong place. The
+ * stays where it is. net, uts, ipc and cgroup only: made by unshare and ns_come_back. The
  * other types come from a child that ends at once; a pid namespace made so could never be entered,
  * so it is refused. */
 int ns_create(int type, struct fault *f);
 
-/* The type of an open namespace. */
+/* The type of an open namespace; whether its errno says that the descriptor is of something else. */
 int ns_type_of(int fd, struct fault *f);
+int ns_is_none(int error);
 
 /* The user namespace that owns this one, and the parent of a pid or user namespace, as descriptors. */
 int ns_owner(int fd, struct fault *f);

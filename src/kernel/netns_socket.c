@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
+#include "kernel/namespace.h"
 #include "kernel/util.h"
 
 static int enter(int netns, struct fault *f)
@@ -20,14 +21,6 @@ static int enter(int netns, struct fault *f)
 	if (error == EPERM)
 		fault_hint(f, "entering it takes CAP_SYS_ADMIN in the user namespace that owns it");
 	return -error;
-}
-
-static void come_back(int home)
-{
-	if (setns(home, CLONE_NEWNET) == 0)
-		return;
-	perror("luabox: cannot return to the network namespace");
-	abort();
 }
 
 int net_visit(int netns, int (*work)(void *argument, struct fault *f), void *argument, struct fault *f)
@@ -46,7 +39,7 @@ int net_visit(int netns, int (*work)(void *argument, struct fault *f), void *arg
 	if (rc < 0)
 		return rc;
 	rc = work(argument, f);
-	come_back(home);
+	ns_come_back(home, CLONE_NEWNET);
 	return rc;
 }
 
