@@ -8,6 +8,8 @@
 
 #include "kernel/util.h"
 
+#define TRIES 3
+
 struct proc_end proc_decode_end(int code, int status)
 {
 	if (code == CLD_EXITED)
@@ -30,10 +32,12 @@ int proc_reap(int pidfd, int block, struct proc_end *end)
 void proc_destroy(int pidfd)
 {
 	struct proc_end end;
-	int error = errno;
+	int error = errno, rc = -1;
 
-	proc_signal(pidfd, SIGKILL);
-	proc_reap(pidfd, 1, &end);
+	for (int i = 0; i < TRIES && rc < 0; i++)
+		rc = proc_signal(pidfd, SIGKILL);
+	for (int i = 0; i < TRIES && proc_reap(pidfd, rc >= 0, &end) < 0; i++)
+		; /* one that could not be killed is not waited for */
 	errno = error;
 }
 
