@@ -107,14 +107,16 @@ int cap_get(pid_t pid, struct cap_sets *s, struct fault *f)
 int cap_limit(uint64_t bounding, int keep, struct fault *f)
 {
 	for (int cap = 0; cap < CAP_COUNT; cap++) {
-		if (bounding >> cap & 1 || !prctl(PR_CAPBSET_DROP, cap, 0, 0, 0))
-			continue;
-		if (errno == EINVAL)
+		int error = bounding >> cap & 1 || !prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) ? 0 : errno;
+
+		if (error == EINVAL)
 			break; /* the kernel's last capability is behind us */
-		if (!in_bounding(cap))
+		if (!error || (error == EPERM && !in_bounding(cap)))
 			continue; /* gone already, which without CAP_SETPCAP is EPERM too */
-		fault_set(f, EPERM, "prctl PR_CAPBSET_DROP", "%s", names[cap]);
-		return fault_hint(f, "dropping from the bounding set takes setpcap in the effective set");
+		fault_set(f, error, "prctl PR_CAPBSET_DROP", "%s", names[cap]);
+		return error != EPERM ? -error
+				      : fault_hint(f, "dropping from the bounding set takes setpcap in the "
+						      "effective set");
 	}
 	if (prctl(PR_SET_KEEPCAPS, keep, 0, 0, 0))
 		return fault_set(f, errno, "prctl PR_SET_KEEPCAPS", "");

@@ -23,9 +23,9 @@ int mnt_id(const char *path)
 {
 	struct statx st;
 
-	if (statx(AT_FDCWD, path, AT_NO_AUTOMOUNT, STATX_MNT_ID, &st) < 0 || !(st.stx_mask & STATX_MNT_ID))
-		return -1;
-	return (int)st.stx_mnt_id;
+	if (statx(AT_FDCWD, path, AT_NO_AUTOMOUNT, STATX_MNT_ID, &st) < 0)
+		return -errno;
+	return st.stx_mask & STATX_MNT_ID ? (int)st.stx_mnt_id : -ENOSYS;
 }
 
 /* True, too, where it cannot be told. */
@@ -97,14 +97,16 @@ static int real_path(const char *path, char *real, size_t size)
 int mnt_in_user_namespace(void)
 {
 	char map[64];
+	ssize_t n = util_read_file(AT_FDCWD, "/proc/self/uid_map", map, sizeof map);
 
-	return util_read_file(AT_FDCWD, "/proc/self/uid_map", map, sizeof map) > 0 &&
-	       !strstr(map, "4294967295");
+	if (n < 0 && n != -EFBIG)
+		return (int)n;
+	return n == -EFBIG || (n > 0 && !strstr(map, "4294967295"));
 }
 
 static void hint_privilege(const char *type, struct fault *f)
 {
-	if (type && (!strcmp(type, "proc") || !strcmp(type, "sysfs")) && mnt_in_user_namespace())
+	if (type && (!strcmp(type, "proc") || !strcmp(type, "sysfs")) && mnt_in_user_namespace() > 0)
 		fault_hint(
 			f,
 			"in a user namespace %s can be mounted only beside a full one that is still visible, "

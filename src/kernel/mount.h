@@ -52,10 +52,10 @@ int mnt_change(int tree_fd, const struct mount_attr *attr, int recursive, struct
 /* move_mount(2): attaches a detached tree. */
 int mnt_attach(int tree_fd, const char *target, struct fault *f);
 
-/* The id of the mount that a path is on, as in mountinfo; -1 if it cannot be told. */
+/* The id of the mount that a path is on, as in mountinfo, or -errno. */
 int mnt_id(const char *path);
 
-/* Whether the process is in another user namespace than the first. */
+/* Whether the process is in another user namespace than the first: 1, 0 or -errno. */
 int mnt_in_user_namespace(void);
 
 struct mnt_root {

@@ -41,7 +41,9 @@ static int open_directory(const char *path, struct fault *f)
 
 	if (tree == -ENOENT)
 		return fault_hint(f, "the directory that is to be the root is not there");
-	if (tree < 0 || (fstat(tree, &st) == 0 && S_ISDIR(st.st_mode)))
+	if (tree >= 0 && fstat(tree, &st) < 0)
+		return fault_set(f, errno, "stat", "%s", path);
+	if (tree < 0 || S_ISDIR(st.st_mode))
 		return take_fd(&tree);
 	fault_set(f, ENOTDIR, "open_tree", "%s", path);
 	return fault_hint(f, "a root is a directory: unpack an archive, or mount an image, and give that");
@@ -96,7 +98,12 @@ static int set_layers(int fs, const struct layers *l, struct fault *f)
 	if (rc < 0)
 		return rc;
 	rc = mnt_fs_set(fs, "workdir", l->work_path, l->work, f);
-	return rc < 0 || !mnt_in_user_namespace() ? rc : mnt_fs_set(fs, "userxattr", NULL, -1, f);
+	if (rc < 0)
+		return rc;
+	rc = mnt_in_user_namespace();
+	if (rc < 0)
+		return fault_set(f, -rc, "read", "/proc/self/uid_map");
+	return rc ? mnt_fs_set(fs, "userxattr", NULL, -1, f) : 0;
 }
 
 static int make_overlay(const struct layers *l, uint64_t attributes, struct fault *f)
@@ -182,7 +189,7 @@ static int overlay_on(const struct mnt_root *r, int tree, struct fault *f)
 	fd = overlay_by_descriptors(r, stage, attributes, f);
 	if (fd == -EINVAL)
 		fd = overlay_by_paths(r, stage, attributes, f);
-	if (fd == -EINVAL && mnt_in_user_namespace())
+	if (fd == -EINVAL && mnt_in_user_namespace() > 0)
 		fault_hint(
 			f,
 			"in a user namespace a directory below which something is mounted cannot be a lower "
@@ -259,12 +266,14 @@ int mnt_make_root(const struct mnt_root *root, struct fault *f)
  * itself when there is nothing. */
 int mnt_detach_old(int old_root, struct fault *f)
 {
-	int root = mnt_id("/"), rc = 0;
+	int root = mnt_id("/"), above, rc;
 
-	if (root < 0)
-		rc = fault_set(f, ENOSYS, "statx", "id of the mount on /");
-	while (rc == 0 && mnt_id("/..") != root)
-		rc = mnt_umount("/..", MNT_DETACH, f);
+	do {
+		above = root < 0 ? root : mnt_id("/..");
+		rc = above < 0 ? fault_set(f, -above, "statx", "id of the mount on /") : 0;
+		if (rc == 0 && above != root)
+			rc = mnt_umount("/..", MNT_DETACH, f);
+	} while (rc == 0 && above != root);
 	util_close(old_root);
 	return rc;
 }
