@@ -99,6 +99,9 @@ void net_set_bool(lua_State *L, const char *field, int value);
 /* Sets 'field' to an address with its prefix length (none if negative). A missing attribute sets nothing. */
 void net_set_address(lua_State *L, const char *field, const struct nlattr *a, int prefix);
 
+/* The name of a link, into IFNAMSIZ bytes; false if there is no such link in the namespace of the call. */
+int net_find_name(lua_State *L, struct net_call *c, int index, char *name);
+
 /* Sets 'field' to the link's name, and 'field'_index: "link" and "link_index". */
 void net_set_link(lua_State *L, struct net_call *c, const char *field, const char *index_field, int index);
 

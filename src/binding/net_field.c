@@ -4,6 +4,7 @@
 #include "binding/net.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <string.h>
 
 void net_push_word(lua_State *L, uint64_t value, const struct box_name *names)
@@ -51,12 +52,19 @@ void net_set_address(lua_State *L, const char *field, const struct nlattr *a, in
 	net_set_text(L, field, text);
 }
 
+int net_find_name(lua_State *L, struct net_call *c, int index, char *name)
+{
+	int rc = net_name_of(&c->n->socket, index, name);
+
+	return rc == 0 || rc == -ENODEV ? rc == 0 : box_fail(L, rc, "find the name of a link", NULL);
+}
+
 void net_set_link(lua_State *L, struct net_call *c, const char *field, const char *index_field, int index)
 {
 	char name[IFNAMSIZ];
 
 	net_set_integer(L, index_field, index);
-	if (net_name_of(&c->n->socket, index, name) == 0)
+	if (net_find_name(L, c, index, name))
 		net_set_text(L, field, name);
 }
 

@@ -160,7 +160,7 @@ static void set_other(lua_State *L, struct net_call *c, const struct nlattr **a)
 	net_set_integer(L, "index", index);
 	if (a[IFLA_LINK_NETNSID])
 		net_set_integer(L, "nsid", (int32_t)net_get_u32(a[IFLA_LINK_NETNSID], 0));
-	else if (net_name_of(&c->n->socket, (int)index, name) == 0)
+	else if (net_find_name(L, c, (int)index, name))
 		net_set_text(L, "name", name);
 	lua_setfield(L, -2, is_text(info[IFLA_INFO_KIND], "veth") ? "peer" : "link");
 }
