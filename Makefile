@@ -238,7 +238,7 @@ $(BUILD)/tests/lacking: tests/c/lacking.c
 
 # Its allocations fail one after the other.
 $(BUILD)/tests/oom_test: LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup,--wrap=strndup \
-	-Wl,--wrap=asprintf,--wrap=vasprintf,--wrap=getline,--wrap=realpath,--wrap=fopen,--wrap=fdopen \
+	-Wl,--wrap=asprintf,--wrap=vasprintf,--wrap=__getdelim,--wrap=realpath,--wrap=fopen,--wrap=fdopen \
 	-Wl,--wrap=opendir,--wrap=fdopendir
 
 # luabox with calls that fail: the functions of libc that tests/c/inject.c names come to it first.

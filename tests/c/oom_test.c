@@ -60,7 +60,7 @@ FILE *__real_fopen(const char *path, const char *mode);
 FILE *__real_fdopen(int fd, const char *mode);
 DIR *__real_opendir(const char *path);
 DIR *__real_fdopendir(int fd);
-ssize_t __real_getline(char **line, size_t *size, FILE *f);
+ssize_t __real___getdelim(char **line, size_t *size, int end, FILE *f);
 int __real_vasprintf(char **out, const char *format, va_list ap);
 
 void *__wrap_malloc(size_t size);
@@ -73,7 +73,7 @@ FILE *__wrap_fopen(const char *path, const char *mode);
 FILE *__wrap_fdopen(int fd, const char *mode);
 DIR *__wrap_opendir(const char *path);
 DIR *__wrap_fdopendir(int fd);
-ssize_t __wrap_getline(char **line, size_t *size, FILE *f);
+ssize_t __wrap___getdelim(char **line, size_t *size, int end, FILE *f);
 int __wrap_vasprintf(char **out, const char *format, va_list ap) __attribute__((format(printf, 2, 0)));
 int __wrap_asprintf(char **out, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
@@ -127,9 +127,10 @@ DIR *__wrap_fdopendir(int fd)
 	return C_FAILS ? NULL : __real_fdopendir(fd);
 }
 
-ssize_t __wrap_getline(char **line, size_t *size, FILE *f)
+/* what getline(3) becomes when it is compiled */
+ssize_t __wrap___getdelim(char **line, size_t *size, int end, FILE *f)
 {
-	return C_FAILS ? -1 : __real_getline(line, size, f);
+	return C_FAILS ? -1 : __real___getdelim(line, size, end, f);
 }
 
 int __wrap_vasprintf(char **out, const char *format, va_list ap)
