@@ -145,6 +145,7 @@ end
 -- local _, problem = luabox.port_map.parse { "8080:http" }
 -- assert(problem == "'8080:http': 'http' is neither a port nor a range of ports")
 function M.parse(list)
+  if type(list) ~= "table" then return nil, "list expected, got " .. type(list) end
   local maps = {}
   for _, entry in ipairs(list) do
     if type(entry) == "table" then

@@ -186,6 +186,39 @@ local function compare_ports(count)
   return rows
 end
 
+-- ---- what flows, what stays ----
+
+local function numbers_of(field, command)
+  return function()
+    local list = measure.numbers(command .. " 2>/dev/null")
+    return list and list[1] and { [field] = list }
+  end
+end
+
+local function compare_bytes()
+  local rows = measure.interleave(present({
+    { name = "veth, end to end", program = "iperf3", way = "veth" },
+    { name = "luabox.network", program = "iperf3", way = "bridge" },
+    { name = "a published port", program = "iperf3", way = "port" },
+    { name = "a userland proxy (socat)", program = "socat", way = "proxy" },
+  }, function(c)
+    return { name = c.name, sample = numbers_of("rate", ("%s tests/bench/bytes.lua %s"):format(LUABOX, c.way)) }
+  end), ROUNDS)
+  measure.report("TCP, what arrives in a second", rows, { { "rate", "MiB" } }, out)
+end
+
+local function compare_memory()
+  local count = 50
+  local function sample(command) return numbers_of("memory", LUABOX .. " tests/bench/memory.lua " .. command) end
+  local rows = measure.interleave(present({
+    { name = "unshare", program = "unshare", command = "unshare -mpnuiC --fork --kill-child --mount-proc sleep 60" },
+    { name = "bubblewrap", program = "bwrap", command = "bwrap --unshare-all --ro-bind / / --proc /proc sleep 60" },
+    { name = "luabox.container", command = "luabox 1" },
+    { name = ("%d × luabox.container"):format(count), command = "luabox " .. count },
+  }, function(c) return { name = c.name, sample = sample(c.command) } end), 3)
+  measure.report("memory of what keeps a container running, without its program", rows, { { "memory", "KiB" } }, out)
+end
+
 shell "mount -t cgroup2 cgroup2 /sys/fs/cgroup" -- crun runs on no hybrid of the versions
 make_root()
 compare_containers()
@@ -202,6 +235,8 @@ for _, count in ipairs { 1, 100, 1000 } do
   local rows = compare_ports(count)
   if count == 1000 then hold("1000 port maps", rows, "luabox.sys.nft", "time", 1.3) end
 end
+compare_bytes()
+compare_memory()
 
 print ""
 for _, line in ipairs(broken) do

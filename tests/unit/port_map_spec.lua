@@ -68,6 +68,10 @@ describe("luabox.port_map", function()
     end)
   end
 
+  it("refuses what is no list", function()
+    assert.same({ nil, "list expected, got string" }, { port_map.parse "80:80" })
+  end)
+
   it("refuses a port that is too large for a number", function()
     local _, message = port_map.parse { "99999999999999999999:80" }
     assert.is_truthy(message:find("is out of range (1 to 65535)", 1, true), message)
