@@ -268,7 +268,11 @@ function keeper_methods:sysctl(o)
   local tokens = {}
   local ok, failure = pcall(claim_and_set, self, o, tokens)
   if ok and tokens.claim then return { claim = tokens.claim, tokens = tokens, undo = undo_sysctl } end
-  if tokens.claim then tokens.claim:close() end
+  if tokens.claim then
+    tokens.claim:close()
+  elseif not ok then
+    collectgarbage() -- a claim that did not get here holds a lock, for which the keeper would wait
+  end
   if ok or was_refused(failure) then forget_all(tokens) end
   if not ok then error(failure, 0) end
   return { undo = undo_sysctl }

@@ -1,5 +1,6 @@
 -- What tests/c/oom_test.c runs out of memory. `body` holds all it makes in <close> variables; what cannot be so
--- held is made by `setup` or undone by `cleanup`, which have memory.
+-- held is made by `setup` or undone by `cleanup`, which have memory. With a `lua_stride` or `c_stride` only each n-th
+-- allocation fails, unless LUABOX_SOAK is set.
 
 -- The type of Lua's own long buffers is registered before it is whole (lauxlib.c, newbox): have it made with memory.
 assert(#("x"):rep(1 << 16) > 0)
@@ -8,6 +9,29 @@ local directories = {} -- of the control group
 local kept -- a handle from setup to cleanup
 
 local function sys(name) return require("luabox.sys." .. name) end
+
+-- The library from its sources, whole: reading modules is Lua's affair.
+local function load_library()
+  package.path = "lua/?.lua;lua/?/init.lua;" .. package.path
+  local names <close> = assert(io.popen "ls lua/luabox")
+  local luabox = require "luabox"
+  for name in names:lines() do
+    local module = name:match "^([%w_]+)%.lua$"
+    if module ~= "init" then require("luabox." .. module) end
+  end
+  return luabox
+end
+
+local function end_run()
+  require("luabox.keeper").close()
+end
+
+-- An error that the body expects, and no other.
+local function expect(code, f, ...)
+  local ok, e = pcall(f, ...)
+  assert(not ok, "it was done")
+  if type(e) == "string" or e.code ~= code then error(e, 0) end
+end
 
 return {
   {
@@ -300,6 +324,129 @@ return {
       local filter <close> = sys("seccomp").build { default = "allow", rules = rules }
       assert(filter:fileno() >= 0)
     end,
+  },
+  {
+    name = "ports of the host",
+    body = function()
+      local port = sys "port"
+      local claim <close> = port.claim { port = 8080, count = 3 }
+      local one <close> = port.claim { port = 8080, address = "127.0.0.1", protocol = "udp" }
+      assert(tostring(one))
+      expect("EADDRINUSE", port.claim, { port = 8081, address = "::1" })
+      port.holder { port = 8080 }
+      claim:close()
+    end,
+  },
+  {
+    name = "files",
+    body = function()
+      local file = sys "file"
+      file.mkdir("/tmp/luabox-oom/a", { parents = true })
+      file.write("/tmp/luabox-oom/a/f", ("x"):rep(10000))
+      assert(#file.read "/tmp/luabox-oom/a/f" == 10000)
+      file.symlink("a/f", "/tmp/luabox-oom/l")
+      assert(file.readlink "/tmp/luabox-oom/l" == "a/f")
+      assert(file.realpath "/tmp/luabox-oom/l" == "/tmp/luabox-oom/a/f")
+      assert(file.stat("/tmp/luabox-oom/l").size == 10000 and file.lstat("/tmp/luabox-oom/l").type == "symlink")
+      assert(#file.list "/tmp/luabox-oom" == 2 and file.exists "/tmp/luabox-oom/a")
+      file.chmod("/tmp/luabox-oom/a", "700")
+      file.chown("/tmp/luabox-oom/a", 1, 1)
+      file.unlink "/tmp/luabox-oom/a/f"
+      file.rmdir "/tmp/luabox-oom/a"
+      expect("ENOENT", file.read, "/tmp/luabox-oom/a/f")
+    end,
+    cleanup = function() os.execute "rm -rf /tmp/luabox-oom" end,
+  },
+  {
+    name = "signals",
+    body = function()
+      local signal = sys "signal"
+      signal.ignore "USR1"
+      signal.default "USR1"
+      signal.block "USR2"
+      signal.unblock "USR2"
+      assert(signal.number "RTMIN+2" == 36 and signal.name(15) == "TERM")
+      local p <close> = sys("process").spawn { program = { "sleep", "60" } }
+      local pidfd <close> = p:pidfd()
+      assert(signal.kill(pidfd, "TERM"))
+      assert(p:wait().signal == "TERM")
+    end,
+    cleanup = function()
+      sys("signal").default "USR1"
+      sys("signal").unblock "USR2"
+    end,
+  },
+  {
+    name = "a process that becomes a program",
+    body = function()
+      local process = sys "process"
+      local p <close> = process.spawn {
+        stdout = "pipe",
+        body = function()
+          process.exec {
+            program = { "sh", "-c", "echo $A" }, env = { A = "1", PATH = "/bin:/usr/bin" }, cwd = "/", groups = { 1, 2 },
+            steps = { { "setsid" }, { "rlimit", name = "NOFILE", soft = 64, hard = 64 }, { "no_new_privs" } },
+          }
+        end,
+      }
+      local output = p:stdout():read()
+      if p:wait().code ~= 0 then p:result() end
+      assert(output == "1\n")
+    end,
+  },
+  {
+    name = "processes waited for, and what they write",
+    body = function()
+      local process = sys "process"
+      local slow <close> = process.spawn { program = { "sleep", "60" } }
+      local quick <close> = process.spawn { program = { "true" } }
+      assert(process.wait_any { slow, quick } == quick)
+      assert(process.wait_any({ slow }, 0) == nil)
+      local p <close> = process.spawn {
+        program = { "sh", "-c", "cat; head -c 100000 /dev/zero >&2" }, stdin = "pipe", stdout = "pipe", stderr = "pipe",
+      }
+      local input = ("x"):rep(100000)
+      local out, err = process.communicate(p, { input = input, limit = 200000, timeout = 60 })
+      assert(out == input and #err == 100000)
+    end,
+  },
+  {
+    name = "the library: a container",
+    lua_stride = 9,
+    setup = load_library,
+    body = function()
+      local luabox = require "luabox"
+      local box <close> = luabox.container {
+        name = "box", pids = 20, memory = "64M", files = { ["/x"] = "x" }, env = { A = "1" },
+        mounts = { { type = "tmpfs", target = "/data" }, { source = "/usr", target = "/usr2", flags = "ro" } },
+        rlimits = { NOFILE = 64 }, hosts = { other = "10.0.0.9" }, user = { uid = 1, gid = 1 },
+      }
+      box:start()
+      assert(box:run({ "sh", "-c", "cat; echo $A; exit 3" }, { input = "hello " }).stdout == "hello 1\n")
+      assert(box:call(function(a) return a + 1 end, 1) == 2)
+      assert(box:stop().signal == "TERM" or box.result.code)
+      box:delete()
+    end,
+    cleanup = end_run,
+  },
+  {
+    name = "the library: a network with members, NAT and ports",
+    lua_stride = 71,
+    c_stride = 5,
+    setup = load_library,
+    body = function()
+      local luabox = require "luabox"
+      local lan <close> = luabox.network { name = "lan", subnet = { "10.1.0.0/24", "fd00:1::/64" }, nat = true }
+      local a <close> = luabox.container { name = "a", network = lan, ports = { "8080:80", "[::1]:8081:81/udp" } }
+      local b <close> = luabox.container { name = "b", network = lan, address = "10.1.0.77" }
+      a:start()
+      b:start()
+      assert(tostring(lan):find("10.1.0.77", 1, true))
+      assert(a:check({ "ping", "-c", "1", "b" }).code == 0)
+      a:delete()
+      lan:delete()
+    end,
+    cleanup = end_run,
   },
   {
     name = "parameters of the system",
