@@ -159,6 +159,8 @@ MODULES = \
 	luabox.confinement \
 	luabox.container \
 	luabox.container_description \
+	luabox.container_process \
+	luabox.container_running \
 	luabox.drawing \
 	luabox.endpoint \
 	luabox.error \
@@ -167,6 +169,7 @@ MODULES = \
 	luabox.gc \
 	luabox.keeper \
 	luabox.limits \
+	luabox.missing_library \
 	luabox.names \
 	luabox.network \
 	luabox.option_kinds \

@@ -15,6 +15,7 @@
 
 local confinement = require "luabox.confinement"
 local description = require "luabox.container_description"
+local container_process = require "luabox.container_process"
 local errors = require "luabox.error"
 local names = require "luabox.names"
 local options = require "luabox.options"
@@ -25,9 +26,6 @@ local sys = luabox.sys
 
 local container_methods = {}
 local container_mt = { __name = "luabox.container", __index = container_methods }
-
-local NAMESPACES = "mnt,pid,uts,ipc,cgroup"
-local UMASK = 18 -- 022: the caller's might keep the container's users out of its root
 
 local function label(self)
   return "container '" .. self.name .. "'"
@@ -63,32 +61,17 @@ end
 
 -- ---- the process ----
 
-local function process_options(self, steps)
-  table.insert(steps, 1, { "cgroup", fds = self.cgroup and self.cgroup_fds or {} })
-  return {
-    steps = steps, cgroup = self.cgroup and self.cgroup:fd(), env = self.env, cwd = self.cwd,
-    stdin = self.stdin, stdout = self.stdout, stderr = self.stderr, setsid = true,
-    umask = UMASK,
-  }
-end
-
 local function first_process(self)
   local mapped <close> = root.mapped_tree(self)
   local steps = root.steps(self, mapped)
   local last = confinement.steps(self)
   table.move(last, 1, #last, #steps + 1, steps)
-  local o = process_options(self, steps)
+  local o = container_process.options(self, steps)
   o.program, o.init = self.command, self.init
-  o.namespaces = NAMESPACES
+  o.namespaces = container_process.NAMESPACES
   o.join = { self.namespace, self.user_namespace }
   o.guard = self.guard
   return sys.process.spawn(o)
-end
-
--- What a further process enters; root and working directory come with the mount namespace.
-local function joined(self)
-  local types = NAMESPACES .. (self.network == "host" and "" or ",net") .. (self.uid_map and ",user" or "")
-  return { { pidfd = self.process, types = types } }
 end
 
 -- A program of an untrusted root must not get at luabox's own. One in a user namespace has no right to it.
@@ -109,15 +92,9 @@ local function begin(self, undo)
   return process
 end
 
--- Adds to a result which limit it was, if one killed.
-local function explain(self, result)
-  if not self.cgroup or result.signal ~= "KILL" then return end
-  result.reason, result.killed_by = luabox.limits.reason(self.cgroup, self.name)
-end
-
 -- The end of the first process is the end of the run: its cgroup, port maps and descriptors go.
 local function ended(self, result)
-  explain(self, result)
+  container_process.explain(self, result)
   self.result = result
   local run = self.run_undo
   self.run_undo, self.process, self.cgroup = nil, nil, nil
@@ -241,42 +218,15 @@ container_methods.close = container_methods.delete
 
 -- ---- further processes ----
 
-local function merged(base, more)
-  local result = {}
-  for name, value in pairs(base) do result[name] = value end
-  for name, value in pairs(more or {}) do result[name] = value end
-  return result
-end
-
-local function as_user(self, user)
-  return setmetatable(user and { uid = user.uid or 0, gid = user.gid or 0, groups = user.groups or {} } or {},
-    { __index = self })
-end
-
-local function run(self, command, o)
-  local p = process_options(self, confinement.steps(as_user(self, o.user)))
-  p.program, p.join = command, joined(self)
-  p.env, p.cwd = merged(self.env, o.env), o.cwd or self.cwd
-  p.stdin, p.stdout, p.stderr = o.input and "pipe" or "null", "pipe", "pipe"
-  local process <close> = sys.process.spawn(p)
-  local stdout, stderr, why = sys.process.communicate(process,
-    { input = o.input, timeout = o.timeout, limit = o.max_output })
-  if why then
-    local late = why == "timeout"
-    errors.raise { op = "run", subject = table.concat(command, " "), code = late and "ETIMEDOUT" or "EFBIG",
-      message = late and ("not over after %g seconds; it was killed"):format(o.timeout)
-        or ("more than %d bytes of output; it was killed"):format(o.max_output) }
-  end
-  local result = process:wait()
-  result.stdout, result.stderr = stdout, stderr
-  explain(self, result)
-  return result
+-- Loaded by the first that needs it: a container may do with its command alone.
+local function running()
+  return require "luabox.container_running"
 end
 
 local function checked_run(self, command, o, where)
   command, o = description.check_run(command, o, where)
   expect_running(self, "run in")
-  return errors.within("run in " .. label(self), run, self, command, o)
+  return errors.within("run in " .. label(self), running().run, self, command, o)
 end
 
 --- Runs a program in the container and collects what it wrote.
@@ -289,7 +239,8 @@ end
 -- @tparam[opt] table o.env added to the container's
 -- @tparam[opt] string o.cwd the container's by default
 -- @tparam[opt] table o.user { uid, gid, groups }, the container's by default
--- @treturn table `code` or `signal`, `stdout`, `stderr`, and `reason` as `wait`; a code other than 0 is an outcome
+-- @treturn table `code` or `signal`, `stdout`, `stderr`; `reason` as `wait`, and where a library of the program is
+--   missing (code 127), with what to do as `hint`; a code other than 0 is an outcome
 -- @raise luabox.error: ETIMEDOUT and EFBIG (it is killed then), ENOENT, the container is not running
 function container_methods:run(command, o)
   return checked_run(self, command, o, "run")
@@ -300,15 +251,12 @@ end
 -- @tparam {string,...} command
 -- @tparam[opt] table o as `run`
 -- @treturn table as `run`
--- @raise luabox.error that says how it ended and what it wrote last to its standard error
+-- @raise luabox.error that says how it ended, and what it wrote last to its standard error or, if luabox knows the
+-- reason, what to do
 function container_methods:check(command, o)
   local result = checked_run(self, command, o, "check")
-  if result.code == 0 then return result end
-  errors.raise {
-    op = "run", subject = table.concat(command, " "),
-    message = result.reason or result.code and "exit status " .. result.code or "killed by SIG" .. result.signal,
-    hint = result.stderr:match("([^\n]+)%s*$"), context = { "in " .. label(self) },
-  }
+  if result.code ~= 0 then errors.within("in " .. label(self), running().fail, command, result) end
+  return result
 end
 
 --- Calls a Lua function inside the container's namespaces and cgroup, in a process of its own; what it changes in
@@ -322,14 +270,7 @@ end
 function container_methods:call(f, ...)
   options.argument(description.body, f, "call")
   expect_running(self, "call in")
-  local process <close> = sys.process.spawn {
-    body = f, args = table.pack(...), join = joined(self), cgroup = self.cgroup and self.cgroup:fd(), umask = UMASK,
-    steps = { { "cgroup", fds = self.cgroup and self.cgroup_fds or {} } },
-  }
-  local result = process:wait()
-  explain(self, result)
-  if result.reason then errors.raise { op = "call in", subject = label(self), message = result.reason } end
-  return process:result()
+  return running().call(self, label(self), f, ...)
 end
 
 function container_mt:__tostring()

@@ -384,7 +384,7 @@ return {
         stdout = "pipe",
         body = function()
           process.exec {
-            program = { "sh", "-c", "echo $A" }, env = { A = "1", PATH = "/bin:/usr/bin" }, cwd = "/", groups = { 1, 2 },
+            program = { "sh", "-c", "echo $A" }, env = { A = "1", PATH = "/bin:/usr/bin" }, cwd = "/", groups = { 1 },
             steps = { { "setsid" }, { "rlimit", name = "NOFILE", soft = 64, hard = 64 }, { "no_new_privs" } },
           }
         end,
