@@ -121,11 +121,43 @@ local function add_files(steps, d, throw_away)
 end
 
 -- The embedded default root: the lower layer of all containers that have no other, as long as there is one of them.
+-- Where the kernel has no overlay, or copies no detached tree (before Linux 6.15), each has one of its own.
 local shared = setmetatable({}, { __mode = "v" })
+local has_overlay, copies -- nil until it was tried
+
+local function can_overlay()
+  if has_overlay == nil then
+    local ok, context = pcall(sys.mount.fsopen, "overlay")
+    has_overlay = ok
+    if ok then context:close() end
+  end
+  return has_overlay
+end
+
+-- nil if the kernel cannot.
+local function copy(tree)
+  local ok, result = pcall(sys.mount.open_tree, tree, "clone,rec")
+  if not ok and result.code ~= "EINVAL" then error(result, 0) end
+  copies = ok
+  return ok and result or nil
+end
+
+-- One that has served needs a copy to serve again.
+local function can_share(tree)
+  if copies == nil then local first <close> = copy(tree) end
+  return copies
+end
 
 local function default_tree()
+  if copies == false or not can_overlay() then return nil end
+  if shared.tree and not can_share(shared.tree) then return nil end
   shared.tree = shared.tree or sys.rootfs.default()
   return shared.tree
+end
+
+local function copy_of_default()
+  local tree = default_tree()
+  return tree and copy(tree)
 end
 
 local function is_mapped(id_map, id)
@@ -143,16 +175,18 @@ function M.mapped_tree(d)
   if not d.uid_map then return nil end
   local own = d.rootfs and errors.within("rootfs", sys.file.stat, d.rootfs)
   if own and is_mapped(d.uid_map, own.uid) then return nil end
-  local tree = sys.mount.open_tree(d.rootfs or default_tree(), "clone,rec")
+  local tree = d.rootfs and sys.mount.open_tree(d.rootfs, "clone,rec") or copy_of_default()
+  if not tree then return nil end
   tree:setattr { userns = d.user_namespace, recursive = true }
   return tree
 end
 
 local function root_step(d, mapped)
   local path = not mapped and d.rootfs or nil
-  if not mapped and not path then d.tree = default_tree() end
+  d.tree = not mapped and not path and not d.uid_map and default_tree() or nil
+  local overlay = d.access == "overlay" and (path or mapped or d.tree) ~= nil -- else it is thrown away whole
   -- Devices are in /dev alone: a node in an untrusted root is a disk of the host.
-  return { "root", path = path, tree = mapped or d.tree, overlay = d.access == "overlay", readonly = d.access == "ro",
+  return { "root", path = path, tree = mapped or d.tree, overlay = overlay, readonly = d.access == "ro",
     size = d.size, nodev = true }
 end
 

@@ -187,7 +187,7 @@ static int overlay_on(const struct mnt_root *r, int tree, struct fault *f)
 	if (move_mount(tree, "", stage, "lower", MOVE_MOUNT_F_EMPTY_PATH) < 0)
 		return fault_set(f, errno, "move_mount", "lower layer");
 	fd = overlay_by_descriptors(r, stage, attributes, f);
-	if (fd == -EINVAL)
+	if (fd == -EINVAL || fd == -EOPNOTSUPP) /* the latter before Linux 6.5 */
 		fd = overlay_by_paths(r, stage, attributes, f);
 	if (fd == -EINVAL && mnt_in_user_namespace() > 0)
 		fault_hint(
