@@ -1,5 +1,6 @@
 --- What this process and its namespaces hold, as a set of lines: two of them compared show what a test left.
 local lfs = require "lfs"
+local needs = require "needs"
 
 -- Set by tests/sandbox: only there are links, processes and mounts nobody else's.
 local IN_SANDBOX = os.getenv("LUABOX_SANDBOX") == "1"
@@ -100,6 +101,7 @@ function private.route(add)
 end
 
 private["nft table"] = function(add)
+  if needs.missing "#nft" then return end
   local nft <close> = require("luabox.sys.nft").socket()
   for _, t in ipairs(nft:tables()) do add(t.family .. " " .. t.name) end
 end

@@ -46,7 +46,7 @@ return function()
   end
 
   local function skip(element)
-    local reason = tostring(element.reason or element.name)
+    local reason = tostring(element.reason or element.name):gsub("^%S+:%d+: ", "") -- a pending block's name
     if must_run(reason) then
       record(element, "failed")
       report(element, "skipped, and LUABOX_MUST=" .. MUST .. " forbids it: " .. reason)

@@ -34,7 +34,7 @@ local function limit_file(group, v1, v2)
   return contents((dir or dir_with(group, v2)) .. (dir and v1 or v2)), dir and 1 or 2
 end
 
-describe("luabox.sys.cgroup #root", function()
+describe("luabox.sys.cgroup #root #cgroup", function()
   local function remove_all()
     for _, group in ipairs(groups) do
       if not tostring(group):find("closed", 1, true) then

@@ -206,7 +206,7 @@ describe("a container #root", function()
     assert.equal("", command "ls -A /tmp/trap")
   end)
 
-  it("runs in a user namespace", function()
+  it("runs in a user namespace #userns", function()
     local map = { { inside = 0, outside = 100000, count = 65536 } }
     local box <close> = started { uid_map = map, gid_map = map }
     assert.equal("0\n", box:check({ "id", "-u" }).stdout)
@@ -238,7 +238,7 @@ describe("a container's Lua functions #root", function()
   end)
 end)
 
-describe("a container's limits #root", function()
+describe("a container's limits #root #cgroup", function()
   it("kill a function that fills the memory, and tell", function()
     local box <close> = started { name = "web", memory = "16M" }
     local text = failure(box.call, box, function()

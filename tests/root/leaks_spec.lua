@@ -47,11 +47,11 @@ describe("leak check #root", function()
       "ip address add 10.9.8.7/32 dev lo", "ip address delete 10.9.8.7/32 dev lo")
   end)
 
-  it("sees a table of nftables", function()
+  it("sees a table of nftables #nft", function()
     seen_command("+ nft table inet box", "nft add table inet box", "nft delete table inet box")
   end)
 
-  it("sees a control group", function()
+  it("sees a control group #cgroup", function()
     local parent = io.popen("find /sys/fs/cgroup -mindepth 1 -maxdepth 1 -type d | tail -n 1"):read("l")
     if not parent then return pending("needs cgroup v1 or hybrid") end
     local path = parent .. "/luabox-leak"

@@ -45,7 +45,7 @@ describe("luabox.sys.mount #root", function()
     end
   end)
 
-  it("mounts an overlay of several layers", function()
+  it("mounts an overlay of several layers #overlay", function()
     on_tmpfs()
     shell "cd /mnt && mkdir one 'two:2' up work all && echo 1 >one/a && echo 2 >'two:2/b'"
     mount.mount {
@@ -234,7 +234,7 @@ describe("luabox.sys.mount #root", function()
         .. "this kernel has no file system of that name: see /proc/filesystems", refused(mount.fsopen, "nofs"))
     end)
 
-    it("takes descriptors as options", function()
+    it("takes descriptors as options #overlay", function()
       on_tmpfs()
       shell "mkdir /mnt/lower /mnt/all; echo 1 >/mnt/lower/a"
       local lower <close> = assert(io.open "/mnt/lower")
@@ -261,7 +261,7 @@ describe("luabox.sys.mount #root", function()
       assert.is_truthy(refused(tree.setattr, tree, { set = "ro", clear = "ro" }):find "name the same flag")
     end)
 
-    it("shows the ids of a user namespace", function()
+    it("shows the ids of a user namespace #userns", function()
       on_tmpfs()
       shell "mkdir /mnt/x /mnt/y; touch /mnt/x/file"
       local child <close> = process.spawn { namespaces = "user", program = { "sleep", "60" } }

@@ -38,7 +38,7 @@ describe("luabox.sys.namespace #root", function()
       .. "it is no namespace: neither a pin nor a file of /proc/PID/ns", refused(namespace.open, "net", "/etc/passwd"))
   end)
 
-  it("makes new ones and stays where it is", function()
+  it("makes new ones and stays where it is #userns", function()
     for _, type in ipairs { "mnt", "net", "uts", "ipc", "user", "cgroup", "time" } do
       local before = output("readlink /proc/$PPID/ns/" .. type)
       local ns <close> = namespace.create(type)
@@ -50,7 +50,7 @@ describe("luabox.sys.namespace #root", function()
       .. 'spawn one with namespaces = "pid"', refused(namespace.create, "pid"))
   end)
 
-  it("says which limit is reached", function()
+  it("says which limit is reached #userns", function()
     local message = in_child("user", function()
       local file <close> = assert(io.open("/proc/sys/user/max_uts_namespaces", "w"))
       file:write "0"
@@ -124,7 +124,7 @@ describe("luabox.sys.namespace #root", function()
       .. 'it takes CAP_SYS_ADMIN: be root, or add "user" to the types', child:result())
   end)
 
-  it("is made even where there is no way back", function()
+  it("is made even where there is no way back #userns", function()
     local child <close> = process.spawn {
       namespaces = "user",
       body = function()
@@ -138,7 +138,7 @@ describe("luabox.sys.namespace #root", function()
     assert.same({ "net", true, false }, { child:result() })
   end)
 
-  it("visits none where it could not come back from", function()
+  it("visits none where it could not come back from #userns", function()
     local child <close> = process.spawn {
       namespaces = "user",
       body = function()
@@ -151,7 +151,7 @@ describe("luabox.sys.namespace #root", function()
     assert.matches("^setns net .*Operation not permitted", child:result())
   end)
 
-  it("knows owner and parent", function()
+  it("knows owner and parent #userns", function()
     local user <close> = namespace.create "user"
     local own <close> = namespace.open "user"
     local parent <close> = user:parent()
@@ -218,7 +218,7 @@ describe("luabox.sys.namespace #root", function()
   end)
 end)
 
-describe("luabox.sys.namespace.write_id_maps #root", function()
+describe("luabox.sys.namespace.write_id_maps #root #userns", function()
   local function read(child, name)
     local file <close> = assert(io.open(("/proc/%d/%s"):format(child:pid(), name)))
     return (file:read("a"):gsub("[ \t]+", " "):gsub("\n ", "\n"):gsub("^ ", ""):gsub("\n$", ""))

@@ -63,7 +63,7 @@ describe("a network #root", function()
     assert.matches("inet 192.168.2.77/24", b:check({ "ip", "addr", "show", "eth0" }).stdout)
   end)
 
-  it("chooses a subnet that nobody has, if it is given none", function()
+  it("chooses a subnet that nobody has, if it is given none #nft", function()
     local networks = {}
     for i = 1, 20 do networks[i] = luabox.network { name = "n" .. i, gateway = true } end
     local seen_subnets = {}
@@ -137,7 +137,7 @@ describe("a network #root", function()
     end
   end)
 
-  it("gives a container several links, with names and one default route", function()
+  it("gives a container several links, with names and one default route #nft", function()
     local one <close> = luabox.network { name = "one", subnet = "10.1.0.0/24", gateway = true }
     local two <close> = luabox.network { name = "two", subnet = "10.2.0.0/24", gateway = true }
     local box <close> = node(nil, "box", { networks = {
@@ -150,7 +150,7 @@ describe("a network #root", function()
     assert.equal("default via 10.2.0.254 dev right", box:check({ "ip", "route" }).stdout:match "default[^\n]*right")
   end)
 
-  it("speaks IPv6 as well", function()
+  it("speaks IPv6 as well #ipv6", function()
     local lan <close> = luabox.network { name = "lan", subnet = { "10.1.0.0/24", "fd00:1::/64" } }
     local a <close> = node(lan, "a")
     local b <close> = node(lan, "b")
@@ -168,7 +168,7 @@ describe("a network #root", function()
     assert.is_true(pings(a, "bare"))
   end)
 
-  it("is drawn", function()
+  it("is drawn #nft", function()
     local lan <close> = luabox.network { name = "lan", subnet = "10.1.0.0/24", nat = true }
     local a <close> = node(lan, "a")
     local text = tostring(lan)
@@ -178,7 +178,7 @@ describe("a network #root", function()
   end)
 end)
 
-describe("a network's way out #root", function()
+describe("a network's way out #root #nft", function()
   -- "Another machine", which knows no way back into a network of ours.
   local function world()
     return luabox.network { name = "world", subnet = { "198.51.100.0/24", "2001:db8::/64" }, gateway = true }
@@ -264,7 +264,7 @@ describe("a network's way out #root", function()
     assert.equal("stopped", box:state())
   end)
 
-  it("publishes on IPv6", function()
+  it("publishes on IPv6 #ipv6", function()
     local w <close> = world()
     local out <close> = outside(w, { command = HTTPD6 })
     local lan <close> = luabox.network { name = "lan", subnet = "fd00:1::/64" }

@@ -21,7 +21,7 @@ local function world_with(...)
   return world
 end
 
-describe("rules of luabox.sys.nft #root", function()
+describe("rules of luabox.sys.nft #root #nft", function()
   it("masquerade", function()
     local world <close> = world_with(chain("post", "nat", "postrouting", "srcnat"),
       rule("post", { saddr = "10.77.0.0/24", oifname = { "!=", "gw0" }, masquerade = true }),

@@ -48,7 +48,7 @@ local function sees(world, seen, where, address)
   assert.equal(seen, world:ask(where, "udp", address, 5353))
 end
 
-describe("a port published with luabox.sys.nft #root", function()
+describe("a port published with luabox.sys.nft #root #nft", function()
   it("is reached from another machine, which the container sees as it is", function()
     local world <close> = published()
     sees(world, "10.9.0.2", "out", "10.9.0.1")
@@ -70,7 +70,7 @@ describe("a port published with luabox.sys.nft #root", function()
     sees(world, "10.77.0.1", nil, "127.1.2.3")
   end)
 
-  it("is reached from ::1 with a local route for it on the gateway's link", function()
+  it("is reached from ::1 with a local route for it on the gateway's link #ipv6", function()
     local world <close> = published()
     lab.output "ip -6 route add local ::1 dev gw0 table local"
     sees(world, "fd77::1", nil, "::1")

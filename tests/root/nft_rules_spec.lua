@@ -158,7 +158,7 @@ local function specify(family, cases)
   end
 end
 
-describe("a rule of luabox.sys.nft #root", function()
+describe("a rule of luabox.sys.nft #root #nft", function()
   specify("inet", INET)
   specify("ip", IP)
   specify("bridge", BRIDGE)

@@ -26,7 +26,7 @@ local function refused(s, operations)
   return e
 end
 
-describe("luabox.sys.nft #root", function()
+describe("luabox.sys.nft #root #nft", function()
   it("does nothing for an empty list", function()
     local s <close> = nft.socket()
     s:apply {}

@@ -48,7 +48,7 @@ describe("luabox.sys.port #root", function()
     assert.equal("EADDRINUSE", refused({ port = 8080, address = "0.0.0.0" }).code)
   end)
 
-  it("keeps IPv4 and IPv6 apart when told so", function()
+  it("keeps IPv4 and IPv6 apart when told so #ipv6", function()
     local _ <close> = port.claim { port = 8080, address = "0.0.0.0" }
     local _ <close> = port.claim { port = 8080, address = "::" }
     assert.equal("EADDRINUSE", refused({ port = 8080, address = "::1" }).code)
@@ -100,7 +100,7 @@ describe("luabox.sys.port #root", function()
     assert.equal("EADDRNOTAVAIL", e.code)
   end)
 
-  it("says that a link-local address lacks its link", function()
+  it("says that a link-local address lacks its link #ipv6", function()
     assert.equal("a link-local address is one only together with a link; claim '::' instead",
       refused({ port = 80, address = "fe80::1" }).hint)
   end)

@@ -39,7 +39,7 @@ local function status(pid, name)
 end
 
 describe("process.spawn in new namespaces #root", function()
-  it("makes each type, and only that", function()
+  it("makes each type, and only that #userns", function()
     for _, kind in ipairs(TYPES) do
       local p <close> = process.spawn { program = { "sleep", "60" }, namespaces = kind }
       for _, other in ipairs(TYPES) do
@@ -49,7 +49,7 @@ describe("process.spawn in new namespaces #root", function()
     end
   end)
 
-  it("makes all at once, for a Lua body", function()
+  it("makes all at once, for a Lua body #userns", function()
     local p <close> = process.spawn {
       body = function() return process.id(), select(2, pcall(namespace.unshare, "net")) end,
       namespaces = "mnt,pid,net,uts,ipc,cgroup",
@@ -57,7 +57,7 @@ describe("process.spawn in new namespaces #root", function()
     assert.equal(1, (p:result()))
   end)
 
-  it("writes id maps before the child does anything", function()
+  it("writes id maps before the child does anything #userns", function()
     assert.equal("0 0\n         0     100000      65536\n",
       shell("echo $(id -u) $(id -g); cat /proc/self/uid_map", { namespaces = "user", uid_map = MAP, gid_map = MAP }))
     assert.equal("5 6\n", shell("echo $(id -u) $(id -G)",
@@ -67,7 +67,7 @@ describe("process.spawn in new namespaces #root", function()
       refused(shell, "true", { namespaces = "user", uid_map = MAP, gid_map = MAP, uid = 70000 }))
   end)
 
-  it("owns the others by the new user namespace", function()
+  it("owns the others by the new user namespace #userns", function()
     local p <close> = process.spawn {
       program = { "sleep", "60" }, namespaces = "user,net,uts", uid_map = MAP, gid_map = MAP,
     }
@@ -116,13 +116,13 @@ describe("process.spawn in namespaces of others #root", function()
     assert.equal(status("self", "NSpid"):match "%S+$" ~= nil, r:pid() > 1) -- ours is as it was
   end)
 
-  it("joins a user namespace, as a user of it", function()
+  it("joins a user namespace, as a user of it #userns", function()
     local box <close> = process.spawn { init = true, namespaces = "user,pid,uts", uid_map = MAP, gid_map = MAP }
     local join = { { pidfd = box, types = "user,pid,uts" } }
     assert.equal("7 8 8\n", shell("echo $(id -u) $(id -g) $(id -G)", { join = join, uid = 7, gid = 8 }))
   end)
 
-  it("is root of a user namespace that it joins, which owns what it makes", function()
+  it("is root of a user namespace that it joins, which owns what it makes #userns", function()
     local maker <close> = process.spawn { init = true, namespaces = "user,net", uid_map = MAP, gid_map = MAP }
     local user <close> = namespace.open("user", maker:pid())
     local net <close> = namespace.open("net", maker:pid())
@@ -144,14 +144,14 @@ describe("process.spawn in namespaces of others #root", function()
     end
   end)
 
-  it("joins what was made by others while a new user namespace is made", function()
+  it("joins what was made by others while a new user namespace is made #userns", function()
     local net <close> = namespace.create "net"
     local text = shell("readlink /proc/self/ns/net; cat /proc/self/uid_map",
       { join = { net }, namespaces = "user,mnt", uid_map = MAP, gid_map = MAP })
     assert.equal(("net:[%s]\n         0     100000      65536\n"):format(net:id():match "(%d+)%]?$"), text)
   end)
 
-  it("joins with the rights that the user namespace gives", function()
+  it("joins with the rights that the user namespace gives #userns", function()
     -- An unprivileged process enters its own box: the user namespace must come first.
     local body = [[
       local process = require "luabox.sys.process"
@@ -197,7 +197,7 @@ print(n.value)']], { uid = 1000, gid = 1000 }))
     assert.equal(tostring(p:pid()), stat:match "%) %S %d+ %d+ (%d+)")
   end)
 
-  it("is born in a cgroup", function()
+  it("is born in a cgroup #cgroup", function()
     local directory = "/sys/fs/cgroup/unified"
     if not io.open(directory .. "/cgroup.procs") then directory = "/sys/fs/cgroup" end
     local path = directory .. "/luabox-test"

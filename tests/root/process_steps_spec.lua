@@ -35,7 +35,7 @@ describe("steps on namespaces #root", function()
     assert.truthy(fails({ { "setns", fd = 0 } }):find("^in the child, step 2 %(setns%): setns"))
   end)
 
-  it("enter cgroups by their open files", function()
+  it("enter cgroups by their open files #cgroup", function()
     local directory = "/sys/fs/cgroup/unified"
     if not io.open(directory .. "/cgroup.procs") then directory = "/sys/fs/cgroup" end
     local path = directory .. "/luabox-steps"
@@ -104,7 +104,7 @@ describe("steps on mounts #root", function()
     assert.equal("hosthost\n/..\n/\n/again\n/marker\n/proc\nx\n", text)
   end)
 
-  it("take a tree as root, again and again", function()
+  it("take a tree as root, again and again #overlay", function()
     local tree <close> = require("luabox.sys.rootfs").default()
     for _ = 1, 2 do
       for _, overlay in ipairs { true, false } do
@@ -163,7 +163,7 @@ describe("steps on files #root", function()
     end
   end)
 
-  it("say that a user namespace makes no devices", function()
+  it("say that a user namespace makes no devices #userns", function()
     local map = { { inside = 0, outside = 0 } }
     assert.truthy(refused(process.spawn, {
       program = { "true" }, namespaces = "user,mnt", uid_map = map, gid_map = map,

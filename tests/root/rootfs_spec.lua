@@ -79,7 +79,7 @@ describe("luabox.sys.rootfs.default #root", function()
     return overlay:mount()
   end
 
-  it("serves several overlays at once", function()
+  it("serves several overlays at once #overlay", function()
     local root <close> = rootfs.default()
     shell "mkdir -p /tmp/a /tmp/b"
     finally(function() os.execute "umount /tmp/a /tmp/b; rmdir /tmp/a /tmp/b" end)
@@ -92,7 +92,7 @@ describe("luabox.sys.rootfs.default #root", function()
     assert.equal("a", shell "chroot /tmp/a cat /etc/hostname")
   end)
 
-  it("belongs to root of a user namespace, as a copy that is told so", function()
+  it("belongs to root of a user namespace, as a copy that is told so #userns #overlay", function()
     local maps = { { inside = 0, outside = 100000, count = 65536 } }
     local maker <close> = process.spawn { init = true, namespaces = "user", uid_map = maps, gid_map = maps }
     local user <close> = namespace.open("user", maker:pid())

@@ -115,7 +115,7 @@ describe("a program that cannot be run #root", function()
       "there is no such directory in the child's root", refusal { command = { "true" }, cwd = "/nowhere" })
   end)
 
-  it("has no memory to begin with", function()
+  it("has no memory to begin with #cgroup", function()
     local box <close> = luabox.container { name = "small", memory = "64K" }
     pcall(box.start, box)
     local result = box:wait(60)
@@ -164,7 +164,7 @@ describe("a root that cannot be used #root", function()
 end)
 
 describe("a network that cannot be had #root", function()
-  it("overlaps another", function()
+  it("overlaps another #nft", function()
     local lan <close> = luabox.network { name = "lan", subnet = "10.1.0.0/24", gateway = true }
     lan:start()
     local wide <close> = luabox.network { name = "wide", subnet = "10.1.0.0/16", gateway = true }
@@ -194,7 +194,7 @@ describe("a network that cannot be had #root", function()
       sentence { name = "two", network = lan })
   end)
 
-  it("is to publish a port that another process has", function()
+  it("is to publish a port that another process has #nft", function()
     local lan <close> = luabox.network { name = "lan", subnet = "10.1.0.0/24" }
     local taken <close> = luabox.sys.port.claim { port = 8080, protocol = "tcp" }
     local text = refusal { network = lan, ports = { "8080:80" } }
@@ -252,7 +252,7 @@ describe("a system that does not let #root", function()
     assert.equal(1, status)
   end)
 
-  it("allows no network namespaces", function()
+  it("allows no network namespaces #userns", function()
     local text, status = run("unshare --user --map-root-user sh -c 'echo 0 > /proc/sys/user/max_net_namespaces; " ..
       "eval \"$1\"' sh %s")
     assert.matches("start container 'hello': clone net: No space left on device (ENOSPC); " ..

@@ -1,0 +1,64 @@
+--- What a test needs of the kernel and its place, by a tag in its name or in a `describe` around it: "#nft".
+-- Each returns why the test cannot hold here, or nil. It looks at what is there.
+local lfs = require "lfs"
+
+local M = {}
+
+local function succeeds(command)
+  return (os.execute(command .. " >/dev/null 2>&1 </dev/null"))
+end
+
+local function contents(path)
+  local file <close> = io.open(path)
+  return file and file:read("a")
+end
+
+function M.ipv6()
+  if not lfs.attributes("/proc/sys/net/ipv6") then return "the kernel has no IPv6" end
+end
+
+function M.userns()
+  if not succeeds "unshare --user true" then return "user namespaces cannot be made here" end
+end
+
+function M.nft()
+  if not succeeds "nft list tables" then return "the kernel has no nftables" end
+end
+
+function M.overlay()
+  if not (contents "/proc/filesystems"):find("\toverlay\n", 1, true) and not succeeds "modprobe overlay" then
+    return "the kernel has no overlay file system"
+  end
+end
+
+-- A cgroup is made, for what a mount and a user may not do shows only then.
+function M.cgroup()
+  local from = contents "/proc/self/mountinfo"
+  for _, type in ipairs { "cgroup", "cgroup2" } do
+    local directory = from:match("(/sys/fs/cgroup%S*) [^\n]* %- " .. type .. " ")
+    local probe = directory and ("%s/needs-%d"):format(directory, math.random(1 << 30))
+    if probe and lfs.mkdir(probe) then
+      lfs.rmdir(probe)
+      return nil
+    end
+  end
+  return "no control group can be made here"
+end
+
+function M.root()
+  if (contents "/proc/self/status"):match("\nUid:\t(%d+)") ~= "0" then return "it takes root" end
+end
+
+local known = {}
+
+--- Why a test cannot hold here.
+-- @tparam string name the test's, with those around it
+-- @treturn ?string
+function M.missing(name)
+  for tag in name:gmatch("#(%l[%l%d]*)") do
+    if M[tag] and known[tag] == nil then known[tag] = M[tag]() or false end
+    if known[tag] then return known[tag] end
+  end
+end
+
+return M
