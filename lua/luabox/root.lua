@@ -144,7 +144,10 @@ end
 
 -- One that has served needs a copy to serve again.
 local function can_share(tree)
-  if copies == nil then local first <close> = copy(tree) end
+  if copies == nil then
+    local tried = copy(tree)
+    if tried then tried:close() end
+  end
   return copies
 end
 
