@@ -12,6 +12,16 @@ local WIDTH = { [4] = 32, [6] = 128 }
 
 local M = {}
 
+-- Loaded here: most who use addresses have checked them before.
+local function check(description, value, where)
+  description.required = true
+  return require("luabox.options").argument(description, value, where)
+end
+
+local function check_address(value, where)
+  if getmetatable(value) ~= address_mt then check({ "object", is = address_mt.__name }, value, where) end
+end
+
 local function make(version, hi, lo, prefix)
   return setmetatable({ version = version, hi = hi, lo = lo, prefix = prefix }, address_mt)
 end
@@ -272,6 +282,7 @@ end
 -- @tparam luabox.address other
 -- @treturn boolean
 function address_methods:contains(other)
+  check_address(other, "contains")
   if self.version ~= other.version or self:length() > other:length() then return false end
   local hi, lo = mask(self.version, self:length())
   return self.hi & hi == other.hi & hi and self.lo & lo == other.lo & lo
@@ -282,6 +293,7 @@ end
 -- @tparam luabox.address other
 -- @treturn boolean
 function address_methods:overlaps(other)
+  check_address(other, "overlaps")
   return self:contains(other) or other:contains(self)
 end
 
@@ -307,7 +319,7 @@ end
 -- @treturn luabox.address with the prefix 64
 -- @usage assert(tostring(luabox.address.link_local("02:42:0a:00:00:02")) == "fe80::42:aff:fe00:2/64")
 function M.link_local(mac)
-  local number = tonumber((mac:gsub(":", "")), 16)
+  local number = tonumber((check({ "mac" }, mac, "link_local"):gsub(":", "")), 16)
   local high, low = number >> 24, number & 0xffffff
   return make(6, 0xfe80 << 48, (high ~ 0x020000) << 40 | 0xfffe << 24 | low, 64)
 end

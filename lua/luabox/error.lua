@@ -45,6 +45,8 @@ local function make(o, where)
   return setmetatable(e, error_mt)
 end
 
+local CALLED = { "function", required = true }
+
 local M = {}
 
 --- Makes an error without raising it.
@@ -101,6 +103,7 @@ end
 -- local value, e = luabox.try(luabox.error.raise, { op = "open", subject = "/x", code = "ENOENT" })
 -- assert(value == nil and e.code == "ENOENT")
 function M.try(f, ...)
+  options.argument(CALLED, f, "try")
   return returned(pcall(f, ...))
 end
 
@@ -121,6 +124,7 @@ end
 -- local _, e = pcall(luabox.error.within, "prepare", luabox.error.raise, { op = "open", subject = "/x", code = "EIO" })
 -- assert(tostring(e) == "prepare: open /x: Input/output error (EIO)")
 function M.within(text, f, ...)
+  options.argument(CALLED, f, "within", 2)
   return with_context(text, pcall(f, ...))
 end
 

@@ -134,18 +134,7 @@ local function duplicate(list)
   end
 end
 
---- Brings a list of port maps into their normal form; a range becomes one map for each port.
--- @tparam {string|integer|table,...} list each "[address:]host:container[/protocol]", "port" for the same on both
---   sides, or a table with `host` (that of the container by default), `container`, `protocol` ("tcp") and `address`
--- @treturn ?{table,...} nil if one is wrong, or a port of the host is used twice
--- @treturn[2] string the sentence that says so
--- @usage
--- local map = luabox.port_map.parse({ "127.0.0.1:8080:80/udp" })[1]
--- assert(map.host == 8080 and map.container == 80 and map.protocol == "udp")
--- local _, problem = luabox.port_map.parse { "8080:http" }
--- assert(problem == "'8080:http': 'http' is neither a port nor a range of ports")
-function M.parse(list)
-  if type(list) ~= "table" then return nil, "list expected, got " .. type(list) end
+local function parse(list)
   local maps = {}
   for _, entry in ipairs(list) do
     if type(entry) == "table" then
@@ -179,7 +168,25 @@ M.option = {
       },
     },
   },
-  check = M.parse,
+  check = parse,
 }
+
+-- Of an integer, too, it is for the parser to say that it is no port.
+local LIST = { "list", of = { "any", { "integer" }, table.unpack(M.option.of, 3) }, required = true }
+
+--- Brings a list of port maps into their normal form; a range becomes one map for each port.
+-- @tparam {string|integer|table,...} list each "[address:]host:container[/protocol]", "port" for the same on both
+--   sides, or a table with `host` (that of the container by default), `container`, `protocol` ("tcp") and `address`
+-- @treturn ?{table,...} nil if one is wrong, or a port of the host is used twice
+-- @treturn[2] string the sentence that says so
+-- @usage
+-- local map = luabox.port_map.parse({ "127.0.0.1:8080:80/udp" })[1]
+-- assert(map.host == 8080 and map.container == 80 and map.protocol == "udp")
+-- local _, problem = luabox.port_map.parse { "8080:http" }
+-- assert(problem == "'8080:http': 'http' is neither a port nor a range of ports")
+function M.parse(list)
+  if type(list) ~= "table" then return nil, "list expected, got " .. type(list) end
+  return parse(require("luabox.options").argument(LIST, list, "parse"))
+end
 
 return M

@@ -7,6 +7,13 @@ local seconds = { [""] = 1, ms = 0.001, s = 1, m = 60, h = 3600, d = 86400 }
 
 local M = {}
 
+-- Loaded here: most values are what they should be.
+local function check(value, where, kind)
+  local type_ = type(value)
+  if type_ == "number" or type_ == "string" and kind ~= "number" then return end
+  require("luabox.options").argument({ kind or where, required = true }, value, where)
+end
+
 local function not_a_size(value)
   return nil, ("'%s' is not a size, such as '512K', '64M' or '1G'"):format(value)
 end
@@ -19,6 +26,7 @@ end
 -- assert(luabox.units.size("64M") == 64 * 1024 * 1024)
 -- assert(luabox.units.size("1.5K") == 1536)
 function M.size(value)
+  check(value, "size")
   local bytes
   if type(value) == "number" then
     bytes = math.tointeger(value)
@@ -38,6 +46,7 @@ end
 -- assert(luabox.units.duration("200ms") == 0.2)
 -- assert(luabox.units.duration(3) == 3)
 function M.duration(value)
+  check(value, "duration")
   if type(value) == "number" and value >= 0 then return value end
   local number, unit = tostring(value):match("^(%d+%.?%d*)(%l*)$")
   local factor = seconds[unit]
@@ -52,6 +61,7 @@ local SUFFIXES = { "KiB", "MiB", "GiB", "TiB" }
 -- @treturn string
 -- @usage assert(luabox.units.format_size(64 << 20) == "64.0 MiB")
 function M.format_size(bytes)
+  check(bytes, "format_size", "number")
   if bytes < 1024 then return bytes .. " bytes" end
   local i, value = 0, bytes
   repeat i, value = i + 1, value / 1024 until value < 1024 or i == #SUFFIXES
