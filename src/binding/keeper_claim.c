@@ -74,10 +74,14 @@ static int keeper_claim_sysctl(lua_State *L)
 	const char *name = luaL_checkstring(L, 1), *value = luaL_checkstring(L, 2);
 	struct box_claim *c = box_handle_new(L, CLAIM_TYPE, sizeof *c);
 	struct fault f;
+	int rc;
 
 	c->dir = -1; /* the handle is whole before it acquires */
 	c->dir = keep_dir(1, &f);
-	if (c->dir < 0 || keep_sysctl_claim(c->dir, name, value, &c->h.fd, c->file, &f) < 0)
+	rc = c->dir < 0 ? c->dir : keep_sysctl_claim(c->dir, name, value, &c->h.fd, c->file, &f);
+	if (c->dir >= 0 && c->h.fd < 0)
+		keep_dir_leave(c->dir);
+	if (rc < 0)
 		return box_raise(L, &f);
 	if (c->h.fd < 0)
 		return 0;

@@ -392,6 +392,12 @@ describe("a step that Ctrl-C interrupts when it is done #root", function()
     assert.equal("64", luabox.sys.system.sysctl(TTL))
   end)
 
+  it("leaves no state directory after a claim that is refused", function()
+    assert.is_false((pcall(sys.claim_sysctl, "net.nosuch", "1")))
+    assert.is_nil(sys.claim_sysctl("kernel.ostype", "Linux"))
+    assert.is_nil(io.open "/run/luabox")
+  end)
+
   it("is undone: a cgroup", function()
     try(luabox.sys.cgroup, "create", function() run_keeper.get():create_cgroup { name = "interrupted" } end)
     assert.equal("", sh "find /sys/fs/cgroup -name luabox-interrupted")
