@@ -12,6 +12,7 @@ BUSYBOX ?= /bin/busybox
 V ?=
 WERROR ?=
 SANITIZE ?=
+FUZZ_SECONDS ?= 600
 
 # == END OF SETTINGS. NO NEED TO CHANGE ANYTHING BELOW THIS LINE ==
 
@@ -19,7 +20,7 @@ LUA = lua5.4
 say = $(if $(V),,@echo "  $@";)# V=1 shows the commands
 WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 \
 	   -Wno-missing-field-initializers -Wno-format-zero-length $(if $(WERROR),-Werror)
-SANITIZER = $(if $(SANITIZE),-fsanitize=address$(,)undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
+SANITIZER = $(if $(SANITIZE),-fsanitize=address$(,)undefined$(FUZZER) -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
 , = ,
 VERSION = 0.1.0
 ALL_CPPFLAGS = -D_GNU_SOURCE -DLUABOX_VERSION='"$(VERSION)"' -DBUSYBOX='"$(BUSYBOX)"' -Isrc -I$(BUILD) -I/usr/include/lua5.4 -I/usr/include/libnl3 $(CPPFLAGS)
@@ -185,6 +186,8 @@ OBJECTS = $(KERNEL:%=$(BUILD)/kernel/%.o) $(BINDING:%=$(BUILD)/binding/%.o)
 PROGRAM_OBJECTS = $(PROGRAM:%=$(BUILD)/%.o)
 # luabox.net is lua/luabox/net.lua; luabox itself lua/luabox/init.lua
 C_TESTS = $(patsubst tests/c/%.c,$(BUILD)/tests/%,$(wildcard tests/c/*_test.c))
+FUZZ_TARGETS = $(patsubst tests/fuzz/%_fuzz.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
+FUZZ_COMMON = $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%.o,$(filter-out %_fuzz.c,$(wildcard tests/fuzz/*.c)))
 C_FILES = $(wildcard src/*.[ch] src/*/*.[ch] tests/*/*.[ch] tools/*.c)
 HEADERS = $(filter %.h,$(C_FILES))
 FLOORS = $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*.c))
@@ -255,6 +258,18 @@ $(BUILD)/tests/luabox-inject: $(PROGRAM_OBJECTS) $(OBJECTS) $(BUILD)/tests/injec
 	$(say)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -no-pie -Wl,--dynamic-list=src/program.symbols $(INJECTED) \
 		-Wl,--as-needed -o $@ $(filter %.o,$^) $(STATIC)
 
+$(BUILD)/fuzz/%.o: tests/fuzz/%.c
+	@mkdir -p $(@D)
+	$(say)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -c -o $@ $<
+
+# What the kernel and the files of /proc say is played to them.
+$(FUZZ_TARGETS): $(BUILD)/fuzz/%: $(BUILD)/fuzz/%_fuzz.o $(FUZZ_COMMON) $(OBJECTS)
+	$(say)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -Wl,--as-needed \
+		-Wl,--wrap=send,--wrap=sendto,--wrap=recv,--wrap=recvfrom,--wrap=recvmsg \
+		-Wl,--wrap=open,--wrap=fopen,--wrap=util_read_file,--wrap=util_write_file -o $@ $^ $(STATIC)
+
+$(BUILD)/fuzz/nft: LDFLAGS += -Wl,--wrap=__abi_breakage
+
 # Static, as a floor is: it has nothing to look for when it starts.
 $(BUILD)/bench/%: tests/bench/%.c
 	@mkdir -p $(@D)
@@ -314,6 +329,13 @@ soak: ## run whole the tests of which check takes a part (hours)
 	@$(MAKE) --no-print-directory tests
 	@LUABOX_SOAK=1 LUABOX_TIMEOUT=36000 tests/run -v --build $(BUILD) --under luabox $(SOAKED)
 
+fuzz: ## give random bytes and tables to all that reads others' for FUZZ_SECONDS (600), in build-fuzz
+	@vendor/install build fuzz
+	@$(MAKE) --no-print-directory BUILD=build-fuzz CC=clang SANITIZE=1 FUZZER=,fuzzer-no-link CFLAGS="-O1 -g" fuzz-programs
+	@tests/fuzz/run --build build-fuzz --seconds $(FUZZ_SECONDS)
+
+fuzz-programs: all $(FUZZ_TARGETS)
+
 bench: all ## compare with bare C floors and with peers (installs them)
 	vendor/install bench
 	@$(MAKE) --no-print-directory $(FLOORS)
@@ -354,8 +376,10 @@ dist: ## make luabox-$(VERSION).tar.gz of the last commit, in build
 	git archive --prefix=luabox-$(VERSION)/ -o $(BUILD)/luabox-$(VERSION).tar.gz HEAD
 
 clean: ## remove what was built
-	rm -rf build build-asan $(BUILD)
+	rm -rf build build-asan build-fuzz $(BUILD)
 
-.PHONY: all asan bench check check-lua54 check-unit check-vm clean demo dist docs help install lint soak tests uninstall vm
+.PHONY: all asan bench check check-lua54 check-unit check-vm clean demo dist docs fuzz fuzz-programs help install lint \
+	soak tests uninstall vm
 .DELETE_ON_ERROR:
 -include $(OBJECTS:.o=.d) $(PROGRAM_OBJECTS:.o=.d) $(C_TESTS:=.d) $(BUILD)/tests/inject.d
+-include $(FUZZ_COMMON:.o=.d) $(FUZZ_TARGETS:=_fuzz.d)
