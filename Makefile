@@ -329,6 +329,12 @@ soak: ## run whole the tests of which check takes a part (hours)
 	@$(MAKE) --no-print-directory tests
 	@LUABOX_SOAK=1 LUABOX_TIMEOUT=36000 tests/run -v --build $(BUILD) --under luabox $(SOAKED)
 
+coverage: ## count the lines that the tests run, in build-coverage: prints a table, lists those that never run
+	@vendor/install build test coverage
+	@$(MAKE) --no-print-directory BUILD=build-coverage CC=clang CFLAGS="-O0 -g -fcoverage-mapping \
+		-fprofile-instr-generate=$(CURDIR)/build-coverage/coverage/c/%m%c.profraw -mllvm -runtime-counter-relocation" tests
+	@tests/coverage/run build-coverage
+
 fuzz: ## give random bytes and tables to all that reads others' for FUZZ_SECONDS (600), in build-fuzz
 	@vendor/install build fuzz
 	@$(MAKE) --no-print-directory BUILD=build-fuzz CC=clang SANITIZE=1 FUZZER=,fuzzer-no-link CFLAGS="-O1 -g" fuzz-programs
@@ -376,9 +382,9 @@ dist: ## make luabox-$(VERSION).tar.gz of the last commit, in build
 	git archive --prefix=luabox-$(VERSION)/ -o $(BUILD)/luabox-$(VERSION).tar.gz HEAD
 
 clean: ## remove what was built
-	rm -rf build build-asan build-fuzz $(BUILD)
+	rm -rf build build-asan build-coverage build-fuzz $(BUILD)
 
-.PHONY: all asan bench check check-lua54 check-unit check-vm clean demo dist docs fuzz fuzz-programs help install lint \
+.PHONY: all asan bench check check-lua54 check-unit check-vm clean coverage demo dist docs fuzz fuzz-programs help install lint \
 	soak tests uninstall vm
 .DELETE_ON_ERROR:
 -include $(OBJECTS:.o=.d) $(PROGRAM_OBJECTS:.o=.d) $(C_TESTS:=.d) $(BUILD)/tests/inject.d
