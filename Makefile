@@ -22,7 +22,7 @@ WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
 	   -Wno-missing-field-initializers -Wno-format-zero-length $(if $(WERROR),-Werror)
 SANITIZER = $(if $(SANITIZE),-fsanitize=address$(,)undefined$(FUZZER) -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
 , = ,
-VERSION = 0.1.0
+VERSION := $(shell sed -n 's/^return "\(.*\)"$$/\1/p' lua/luabox/version.lua)
 ALL_CPPFLAGS = -D_GNU_SOURCE -DLUABOX_VERSION='"$(VERSION)"' -DBUSYBOX='"$(BUSYBOX)"' -Isrc -I$(BUILD) -I/usr/include/lua5.4 -I/usr/include/libnl3 $(CPPFLAGS)
 ALL_CFLAGS = -std=gnu11 -fPIC -fvisibility=hidden -fno-common -ffunction-sections -fdata-sections $(WARNINGS) $(SANITIZER) -MMD -MP $(CFLAGS)
 
@@ -180,7 +180,8 @@ MODULES = \
 	luabox.root \
 	luabox.scope \
 	luabox.show \
-	luabox.units
+	luabox.units \
+	luabox.version
 
 OBJECTS = $(KERNEL:%=$(BUILD)/kernel/%.o) $(BINDING:%=$(BUILD)/binding/%.o)
 PROGRAM_OBJECTS = $(PROGRAM:%=$(BUILD)/%.o)
@@ -209,6 +210,8 @@ $(BUILD)/luabox.so: $(OBJECTS)
 $(BUILD)/%.o: src/%.c
 	@mkdir -p $(@D)
 	$(say)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -c -o $@ $<
+
+$(BUILD)/main.o: lua/luabox/version.lua
 
 $(BUILD)/embedded.h: tools/embed.lua tools/bytecode.lua Makefile $(LUA_FILES)
 	@mkdir -p $(@D)

@@ -19,6 +19,10 @@ local function lazy(prefix, modules)
   })
 end
 
+--- The version as a string, as `luabox -v` prints it.
+-- @field version
+-- @usage assert(luabox.version:match "^%d+%.%d+%.%d+$")
+
 -- The luabox program gives the table that its global already is.
 local luabox = lazy("luabox.", select(3, ...) or {})
 rawset(luabox, "sys", lazy("luabox.sys.", {}))

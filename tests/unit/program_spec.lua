@@ -51,6 +51,7 @@ describe("the command line", function()
     assert.matches("^luabox %d+%.%d+%.%d+  Lua 5%.4%.%d+  Copyright", out)
     assert.same({ "", 0 }, { err, status })
     assert.equal(out, (run { "--version" }))
+    assert.equal(out:match "^luabox (%S+)" .. "\n", (run { "-e", "print(luabox.version)" }))
   end)
 
   it("shows its options", function()
