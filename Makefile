@@ -178,6 +178,7 @@ MODULES = \
 	luabox.port_map \
 	luabox.random \
 	luabox.root \
+	luabox.route_list \
 	luabox.scope \
 	luabox.show \
 	luabox.units \

@@ -288,7 +288,7 @@ container_mt.__gc = function(self) pcall(self.delete, self) end
 -- What cannot be had is an option of the container, as it was written.
 local function take_place(self, i, link)
   return require("luabox.endpoint").take(link.network, link, function(name, text)
-    if name == "address" and self.networks then name = ("networks[%d].address"):format(i) end
+    if name ~= "name" and self.networks then name = ("networks[%d].%s"):format(i, name) end
     options.fail("container", name, text)
   end)
 end
@@ -328,7 +328,9 @@ local M = {}
 -- @tparam[opt] {table,...} o.gid_map likewise
 -- @tparam[opt="none"] luabox.network|string o.network a network, "host" or "none"
 -- @tparam[opt] string|{string,...} o.address in `network`; handed out by default
--- @tparam[opt] {table,...} o.networks several: each { network, interface, address, mac, default_route }
+-- @tparam[opt] {table,...} o.routes in `network`, each { to, via }: a subnet, and the member through which it is
+--   reached; one to 0.0.0.0/0 or ::/0 takes the place of the gateway's
+-- @tparam[opt] {table,...} o.networks several: each { network, interface, address, mac, default_route, routes }
 -- @tparam[opt] {string,...} o.ports published on the host: "8080:80", "127.0.0.1:8080:80/udp", "8000-8010:80-90";
 --   "0:80" takes any free port, which `host_port` tells
 -- @tparam[opt] {[string]=string} o.hosts more lines of /etc/hosts: name → address

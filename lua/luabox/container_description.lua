@@ -39,7 +39,8 @@ local LINK = { "table", fields = {
   interface = { "interface" },
   address = ADDRESSES,
   mac = { "mac" },
-  default_route = { "boolean" } } }
+  default_route = { "boolean" },
+  routes = { "routes", default = {} } } }
 
 local MOUNT = { "table", fields = {
   target = { ABSOLUTE[1], min = 1, max = 4095, pattern = ABSOLUTE.pattern, says = ABSOLUTE.says, required = true },
@@ -131,6 +132,7 @@ local spec = {
   network = { "any", NETWORK, { "enum", names = { "none", "host" }, also = "a luabox.network" } },
   networks = { "list", of = LINK, min = 1 },
   address = ADDRESSES,
+  routes = { "routes" },
   ports = { "ports" },
   hosts = { "map", key = { "name" }, of = { "address", prefix = "none" }, default = {} },
   dns = { "list", of = { "address", prefix = "none" }, max = 3 },
@@ -171,18 +173,16 @@ local function limits_of(o)
   }
 end
 
--- `network` and `address` are the short form of one entry of `networks`.
+-- `network`, `address` and `routes` are the short form of one entry of `networks`.
 local function links_of(o)
   if o.networks and o.network then fail("networks", "cannot be given together with 'network'") end
-  if o.networks then
-    if o.address then fail("address", "belongs into an entry of 'networks' here") end
-    return o.networks
+  local is_short = type(o.network) == "table"
+  for _, name in ipairs { "address", "routes" } do
+    if o[name] and not is_short then
+      fail(name, o.networks and "belongs into an entry of 'networks' here" or "needs a network")
+    end
   end
-  if type(o.network) ~= "table" then
-    if o.address then fail("address", "needs a network") end
-    return {}
-  end
-  return { { network = o.network, address = o.address } }
+  return o.networks or is_short and { { network = o.network, address = o.address, routes = o.routes or {} } } or {}
 end
 
 local function name_links(links, name)
@@ -197,13 +197,21 @@ local function name_links(links, name)
   end
 end
 
+local function leads_everywhere(link)
+  for _, route in ipairs(link.routes) do
+    if route.to.prefix == 0 then return true end
+  end
+  return false
+end
+
 -- One default route: the one asked for, else the first link that has a way out.
 local function choose_default_route(links)
   local asked
   for i, link in ipairs(links) do
-    if link.default_route then
+    if link.default_route or leads_everywhere(link) then
       if asked then fail(("networks[%d].default_route"):format(i), "networks[%d] has it already", asked) end
       asked = i
+      if link.default_route == nil then link.default_route = true end
     end
   end
   for _, link in ipairs(links) do

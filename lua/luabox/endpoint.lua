@@ -3,6 +3,7 @@
 
 local address = require "luabox.address"
 local options = require "luabox.options"
+local route_list = require "luabox.route_list"
 local sys = require("luabox").sys
 
 local endpoint_methods = {}
@@ -18,6 +19,7 @@ local spec = {
   interface = { "interface", default = "eth0" },
   mac = { "mac" },
   default_route = { "boolean", default = true },
+  routes = { "routes", default = {} },
 }
 
 local M = {}
@@ -41,6 +43,10 @@ local function by_version(network, asked, refuse)
   return result
 end
 
+local function give_back(network, addresses)
+  for _, a in ipairs(addresses) do network.pools[a.version]:release(a) end
+end
+
 -- One address of each version that the network has; none is kept if one cannot be had.
 local function take_addresses(network, name, asked, refuse)
   local taken = {}
@@ -51,7 +57,7 @@ local function take_addresses(network, name, asked, refuse)
       local a, problem
       if wanted[version] then a, problem = pool:take(wanted[version], name) else a, problem = pool:next(name) end
       if not a then
-        for _, other in ipairs(taken) do network.pools[other.version]:release(other) end
+        give_back(network, taken)
         refuse("address", problem)
       end
       taken[#taken + 1] = a
@@ -64,7 +70,8 @@ end
 -- @function take
 -- @tparam luabox.network network
 -- @tparam table d what `network:endpoint` takes, checked
--- @tparam function refuse called with an option's name and a sentence if the name or an address cannot be had; raises
+-- @tparam function refuse called with an option's name and a sentence if the name, an address or a route cannot be had;
+--   raises
 -- @treturn luabox.endpoint
 function M.take(network, d, refuse)
   if network.by_name[d.name] then
@@ -72,7 +79,13 @@ function M.take(network, d, refuse)
   end
   local self = setmetatable(d, endpoint_mt)
   self.network = network
+  route_list.check(d.routes, network, refuse)
   self.addresses = take_addresses(network, d.name, d.address, refuse)
+  local name, loop = route_list.loop(d.routes, self.addresses)
+  if loop then
+    give_back(network, self.addresses)
+    refuse(name, loop)
+  end
   self.address = tostring(self.addresses[1]:host())
   self.mac = d.mac or self.addresses[1]:mac()
   network:add_member(self)
@@ -84,13 +97,16 @@ end
 -- @tparam luabox.network network
 -- @tparam table o as for `network:endpoint`
 -- @treturn luabox.endpoint
--- @raise an argument error: the name or an address is taken, or an address is not of the subnet
+-- @raise an argument error: the name or an address is taken, an address or a route's gateway is not of the subnet
 function M.new(network, o)
   return M.take(network, options.check(spec, o, "endpoint"), fail)
 end
 
+-- A route of its own to everywhere takes the place of the one through the network's gateway.
 local function gateway_of(self, a)
-  return self.network.has_gateway and self.default_route and tostring(self.network.gateways[a.version]:host()) or nil
+  if not (self.network.has_gateway and self.default_route) then return nil end
+  if route_list.has_default(self.routes, a.version) then return nil end
+  return tostring(self.network.gateways[a.version]:host())
 end
 
 -- All that follows the link's birth, in one send: nothing of it has to wait for an answer.
@@ -111,6 +127,9 @@ local function configure(self, namespace, index)
     if gateway then
       batch:route_add { destination = a.version == 4 and "0.0.0.0/0" or "::/0", gateway = gateway, link = index }
     end
+  end
+  for _, route in ipairs(self.routes) do
+    batch:route_add { destination = tostring(route.to), gateway = tostring(route.via), link = index }
   end
   batch:send()
 end
@@ -144,7 +163,7 @@ end
 --- Gives the place back: its addresses and its name.
 -- @function endpoint:release
 function endpoint_methods:release()
-  for _, a in ipairs(self.addresses) do self.network.pools[a.version]:release(a) end
+  give_back(self.network, self.addresses)
   self.network:remove_member(self)
 end
 

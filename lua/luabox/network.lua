@@ -209,8 +209,9 @@ network_methods.close = network_methods.delete
 -- @tparam[opt="eth0"] string o.interface
 -- @tparam[opt] string o.mac made from the address by default
 -- @tparam[opt=true] boolean o.default_route whether the gateway, if there is one, gets the default route
+-- @tparam[opt] {table,...} o.routes each { to, via }: a subnet, and the member through which it is reached
 -- @treturn luabox.endpoint
--- @raise an argument error: a name or an address that is taken, or not in the subnet
+-- @raise an argument error: a name or an address that is taken; an address or a gateway that is not in the subnet
 -- @usage
 -- local lan <close> = luabox.network { name = "lan", subnet = "10.1.0.0/24" }
 -- assert(lan:endpoint { name = "a" }.address == "10.1.0.1")

@@ -26,6 +26,7 @@ M.accepts = {
   address = { string = true, table = true },
   subnet = { string = true, table = true },
   ports = { table = true },
+  routes = { table = true },
   handle = { userdata = true, number = true },
   object = { table = true, userdata = true },
 }
@@ -202,6 +203,10 @@ function checks.ports(value)
   local list, problem = checks.list(value, option)
   if problem then return nil, problem end
   return option.check(list)
+end
+
+function checks.routes(value)
+  return checks.list(value, require("luabox.route_list").option)
 end
 
 local function is_open_handle(value)

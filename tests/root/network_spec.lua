@@ -150,6 +150,32 @@ describe("a network #root", function()
     assert.equal("default via 10.2.0.254 dev right", box:check({ "ip", "route" }).stdout:match "default[^\n]*right")
   end)
 
+  it("gives a member routes, through another one or in place of the gateway's #ipv6", function()
+    local inner <close> = luabox.network { name = "inner", subnet = { "10.1.0.0/24", "fd00:1::/64" } }
+    local outer <close> = luabox.network { name = "outer", subnet = { "10.2.0.0/24", "fd00:2::/64" }, gateway = true }
+    local router <close> = node(nil, "router", {
+      sysctls = { ["net.ipv4.ip_forward"] = 1, ["net.ipv6.conf.all.forwarding"] = 1 },
+      networks = { { network = inner, address = { "10.1.0.1", "fd00:1::1" } },
+        { network = outer, address = { "10.2.0.1", "fd00:2::1" } } },
+    })
+    local left <close> = node(inner, "left",
+      { routes = { { to = "0.0.0.0/0", via = "10.1.0.1" }, { to = "fd00:2::/64", via = "fd00:1::1" } } })
+    local right <close> = node(outer, "right",
+      { routes = { { to = "10.1.0.0/24", via = "10.2.0.1" }, { to = "::/0", via = "fd00:2::1" } } })
+    assert.is_true(pings(left, right.address))
+    assert.equal(0, left:run({ "ping6", "-c", "1", "-W", "30", "fd00:2::2" }).code)
+    local function routes(box, option)
+      local list = {}
+      for line in box:check({ "ip", option, "route" }).stdout:gmatch "[^\n]- via %S+" do list[#list + 1] = line end
+      table.sort(list)
+      return list
+    end
+    assert.same({ "10.1.0.0/24 via 10.2.0.1", "default via 10.2.0.254" }, routes(right, "-4"))
+    assert.same({ "default via fd00:2::1" }, routes(right, "-6"))
+    assert.same({ "default via 10.1.0.1" }, routes(left, "-4"))
+    assert.is_true(router:pid() > 0)
+  end)
+
   it("speaks IPv6 as well #ipv6", function()
     local lan <close> = luabox.network { name = "lan", subnet = { "10.1.0.0/24", "fd00:1::/64" } }
     local a <close> = node(lan, "a")

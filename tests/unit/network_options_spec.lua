@@ -138,6 +138,32 @@ describe("network:endpoint", function()
     assert.equal(0, #lan.members)
   end)
 
+  it("checks its routes, and takes nothing for wrong ones", function()
+    local function route(to, via) return refused { name = "a", routes = { { to = to, via = via } } } end
+    assert.equal(option("routes", "list expected, got string"), refused { name = "a", routes = "default" })
+    assert.equal(option("routes[1]", "table expected, got string"), refused { name = "a", routes = { "x" } })
+    assert.equal("#1 to 'endpoint' (option 'routes[1].to' is missing)", route(nil, "10.1.0.2"))
+    assert.equal("#1 to 'endpoint' (option 'routes[1].via' is missing)", route "10.2.0.0/16")
+    assert.equal(option("routes[1].to", "'x' is not a subnet, such as '10.0.0.0/24'"), route("x", "10.1.0.2"))
+    assert.equal(option("routes[1].to", "'10.2.0.1/16' is an address within the subnet '10.2.0.0/16'"),
+      route("10.2.0.1/16", "10.1.0.2"))
+    assert.equal(option("routes[1].via", "'10.1.0.2/30' has a prefix; only the address '10.1.0.2' belongs here"),
+      route("10.2.0.0/16", "10.1.0.2/30"))
+    assert.equal(option("routes[1].via", "10.1.0.9 is not in the subnet 10.1.0.0/30; a gateway is a neighbour"),
+      route("10.2.0.0/16", "10.1.0.9"))
+    assert.equal(option("routes[1].via", "10.1.0.2 is no gateway to fd00:2::/64, which is IPv6"),
+      route("fd00:2::/64", "10.1.0.2"))
+    assert.equal(option("routes[1].to", "10.1.0.0/30 is the network's own subnet, which needs no gateway"),
+      route("10.1.0.0/30", "10.1.0.2"))
+    assert.equal(option("routes[1].via", "10.1.0.1 is the member's own address"), route("10.2.0.0/16", "10.1.0.1"))
+    assert.equal(option("routes[2].to", "routes[1] leads to 10.2.0.0/16 already"), refused { name = "a", routes = {
+      { to = "10.2.0.0/16", via = "10.1.0.2" }, { to = "10.2.0.0/16", via = "10.1.0.2" } } })
+    local four <close> = luabox.network { name = "four", subnet = "10.4.0.0/24" }
+    assert.equal(option("routes[1].to", "fd00:2::/64: network 'four' has no IPv6"),
+      sentences.refusal(four.endpoint, four, { name = "a", routes = { { to = "fd00:2::/64", via = "fd00::1" } } }))
+    assert.equal("10.1.0.1", lan:endpoint({ name = "b" }).address)
+  end)
+
   it("gives a name and an address once", function()
     local a = lan:endpoint { name = "a", address = "10.1.0.1" }
     assert.equal(option("name", "'a' is in network 'lan' already; names in a network are unique"),
