@@ -106,7 +106,7 @@ static int await_start(lua_State *L)
 	struct proc_report r = { 0 };
 
 	box_poll(L, &poll, 1, -1);
-	if (proc_started(p->report, &r) < 0)
+	if (proc_started(p->report, p->has_init, &r) < 0)
 		return raise_report(L, &r, "in the child");
 	util_closep(&p->report);
 	return 0;

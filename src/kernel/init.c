@@ -111,6 +111,7 @@ int proc_init(int (*program)(void *), void *argument, int status, int report, st
 		pid = proc_clone(CLONE_VM, -1, run_program, &p, &pidfd, NULL, f);
 	if (pid < 0)
 		return pid;
+	write(report, "", 1); /* in vain if the parent is gone, and we soon */
 	close(report);
 	let_go(status);
 	loop(pid);

@@ -320,7 +320,15 @@ static int check_report(struct proc_report *r, size_t size)
 	return -f->error;
 }
 
-int proc_started(int report, struct proc_report *r)
+static int was_killed(struct fault *f)
+{
+	fault_set(f, ESRCH, "start", "init");
+	return fault_hint(f,
+			  "it was killed before it ran its program: by somebody, or for want of memory (see "
+			  "the kernel's log)");
+}
+
+int proc_started(int report, int init, struct proc_report *r)
 {
 	ssize_t n = retry_eintr(recv(report, r, sizeof *r, 0));
 
@@ -328,5 +336,7 @@ int proc_started(int report, struct proc_report *r)
 		r->step = 0;
 		return fault_set(&r->fault, errno, "recv", "%s", "report of the child");
 	}
-	return n == 0 ? 0 : check_report(r, (size_t)n);
+	if (n == init) /* init's byte; of another child the end */
+		return 0;
+	return n == 0 ? was_killed(&r->fault) : check_report(r, (size_t)n);
 }

@@ -83,8 +83,9 @@ struct proc_report {
 int proc_spawn(struct proc_spawn *s, struct proc_child *out, struct fault *f);
 
 /* Reads from 'report' (blocks until it is readable) whether the child runs its
- * program or body: 0, or -errno with the child's own report. */
-int proc_started(int report, struct proc_report *r);
+ * program or body: 0, or -errno with the child's own report. An init says so with a byte; of another child
+ * that is killed before it runs its program, only its end tells. */
+int proc_started(int report, int init, struct proc_report *r);
 
 /* Replaces this process by the program of 's', after steps, working directory and user. Returns only
  * -errno; 'step' as in proc_report. What was changed by then stays changed. */

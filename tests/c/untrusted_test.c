@@ -26,7 +26,7 @@ static int started(const void *data, size_t size, struct proc_report *r)
 	    send(ends[0], data, size, 0) != (ssize_t)size)
 		abort();
 	close(ends[0]);
-	rc = proc_started(ends[1], r);
+	rc = proc_started(ends[1], 0, r);
 	close(ends[1]);
 	return rc;
 }

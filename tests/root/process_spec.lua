@@ -39,6 +39,12 @@ local function status(pid, name)
 end
 
 describe("process.spawn in new namespaces #root", function()
+  it("has not started an init that is killed before its program runs", function()
+    local steps = { { "call", ["function"] = function() os.execute "kill -9 $PPID" end } }
+    assert.truthy(refused(process.spawn, { program = { "true" }, init = true, steps = steps })
+      :find("start init: No such process (ESRCH); it was killed before it ran its program", 1, true))
+  end)
+
   it("makes each type, and only that #userns", function()
     for _, kind in ipairs(TYPES) do
       local p <close> = process.spawn { program = { "sleep", "60" }, namespaces = kind }
