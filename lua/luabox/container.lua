@@ -74,6 +74,15 @@ local function first_process(self)
   return sys.process.spawn(o)
 end
 
+-- As first_process; a limit too small for a start is named.
+local function started(self)
+  local ok, process = pcall(first_process, self)
+  if ok then return process end
+  local reason = self.cgroup and errors.is(process, "ESRCH") and luabox.limits.reason(self.cgroup, self.name)
+  if reason then process.hint = reason end
+  error(process, 0)
+end
+
 -- A program of an untrusted root must not get at luabox's own. One in a user namespace has no right to it.
 local function guard(self)
   if not (self.guard or self.uid_map) then self.guard = sys.process.guard() end
@@ -83,7 +92,7 @@ local function begin(self, undo)
   guard(self)
   connect(self)
   if next(self.limits) then self.cgroup, self.cgroup_fds = luabox.limits.apply(self.name, self.limits, undo) end
-  local process = undo:own(first_process(self))
+  local process = undo:own(started(self))
   for _, endpoint in ipairs(self.endpoints) do
     endpoint.on_change = function() names.refresh(process:pid(), self) end
     undo:add(function() endpoint.on_change = nil end)
@@ -102,12 +111,19 @@ local function ended(self, result)
   return result
 end
 
+local function what_ended(self)
+  local result = self.result
+  if self.deleted then return "describe it anew" end
+  if not result then return "call start() first" end
+  return result.reason or result.signal and ("it was ended by SIG%s"):format(result.signal)
+    or ("its command ended with status %d"):format(result.code)
+end
+
 local function expect_running(self, verb)
   local state = self:state()
   if state == "running" then return end
   errors.raise {
-    op = verb, subject = label(self), message = ("it is %s, not running"):format(state),
-    hint = state == "deleted" and "describe it anew" or self.result and self.result.reason or "call start() first",
+    op = verb, subject = label(self), message = ("it is %s, not running"):format(state), hint = what_ended(self),
   }
 end
 
@@ -134,9 +150,10 @@ end
 -- @function container:host_port
 -- @tparam integer port of the container
 -- @tparam[opt="tcp"] string protocol
--- @treturn ?integer nil if none does, or while it is not running
+-- @treturn ?integer nil if none does
+-- @raise luabox.error if it is not running
 function container_methods:host_port(port, protocol)
-  if self:state() ~= "running" then return nil end
+  expect_running(self, "ask a port of")
   for _, map in ipairs(self.ports) do
     if map.container == port and map.protocol == (protocol or "tcp") then return map.published end
   end

@@ -116,12 +116,25 @@ describe("a program that cannot be run #root", function()
   end)
 
   it("has no memory to begin with #cgroup", function()
-    local box <close> = luabox.container { name = "small", memory = "64K" }
-    pcall(box.start, box)
-    local result = box:wait(60)
-    assert.equal("killed by memory.max of small (64.0 KiB)", result.reason)
-    local _, e = pcall(box.check, box, { "true" })
-    assert.equal("run in container 'small': it is stopped, not running; killed by memory.max of small (64.0 KiB)",
+    assert.equal("start container 'box': in the child: start init: No such process (ESRCH); " ..
+      "killed by memory.max of box (16.0 KiB)", refusal { memory = "16K" })
+  end)
+
+  it("has ended", function()
+    local box <close> = luabox.container { name = "box", command = { "sleep", "100" } }
+    local function sentence() return tostring(select(2, pcall(box.check, box, { "true" }))) end
+    box:start():kill()
+    box:wait()
+    assert.equal("run in container 'box': it is stopped, not running; it was ended by SIGKILL", sentence())
+    box:start():stop()
+    assert.equal("run in container 'box': it is stopped, not running; it was ended by SIGTERM", sentence())
+  end)
+
+  it("has ended of itself", function()
+    local box <close> = luabox.container { name = "box", command = { "sh", "-c", "exit 3" } }
+    box:start():wait()
+    local _, e = pcall(box.host_port, box, 80)
+    assert.equal("ask a port of container 'box': it is stopped, not running; its command ended with status 3",
       tostring(e))
   end)
 end)
