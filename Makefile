@@ -294,7 +294,7 @@ demo: ## install what is missing, build, run recipes/lan.lua
 
 # == Tests ==
 
-tests: all $(C_TESTS) $(BUILD)/tests/luabox-inject $(BUILD)/tests/lacking
+tests: all $(C_TESTS) $(BUILD)/tests/luabox-inject $(BUILD)/tests/lacking $(BUILD)/tests/kill_at
 
 check: ## install what the tests need, build, run every test, under luabox and lua5.4
 	@vendor/install build test
