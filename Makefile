@@ -51,7 +51,9 @@ KERNEL = \
 	idmap \
 	init \
 	journal \
+	keep_message \
 	keep_net \
+	keep_serve \
 	keep_sysctl \
 	keep_undo \
 	keeper \

@@ -119,6 +119,10 @@ function M.collect(name, options)
   options = options or {}
   local journal <close> = sys.open_journal(name)
   if not journal then return false end
+  if journal:is_empty() then
+    if not options.dry_run then journal:remove() end
+    return false
+  end
   local header, here, left = journal:header(), sys.here(), false
   for _, record in ipairs(records_of(journal, options.skip)) do
     if not collect_record(journal, record, header, here, options) then left = true end

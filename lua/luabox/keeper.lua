@@ -300,6 +300,7 @@ function keeper_methods:close()
   if outcome == "killed" then
     local left = require("luabox.gc").collect(journal, { skip = self.forgotten })
     outcome = left and "left" or "done"
+    sys.leave_directory() -- where it was killed between its last two calls
   end
   if outcome == "left" then not_undone(journal, "not everything could be undone") end
 end

@@ -338,6 +338,23 @@ static int journal_strike(lua_State *L)
 }
 
 /***
+Whether nothing is in it: its keeper was killed before it could write the header, and its run has made
+nothing.
+@function is_empty
+@treturn boolean
+*/
+static int journal_is_empty(lua_State *L)
+{
+	const struct box_journal *j = check_journal(L);
+	ssize_t n = keep_journal_size(j->h.fd);
+
+	if (n < 0)
+		return box_fail(L, (int)n, "read journal", j->name);
+	lua_pushboolean(L, n == 0);
+	return 1;
+}
+
+/***
 Remove the journal, whatever it still holds.
 @function remove
 */
@@ -351,9 +368,15 @@ static int journal_remove(lua_State *L)
 	return 0;
 }
 
-static const luaL_Reg journal_methods[] = { { "header", journal_header }, { "records", journal_records },
-					    { "remove", journal_remove }, { "strike", journal_strike },
-					    { "undo", journal_undo },     { NULL, NULL } };
+static const luaL_Reg journal_methods[] = {
+	{ "header", journal_header },
+	{ "is_empty", journal_is_empty },
+	{ "records", journal_records },
+	{ "remove", journal_remove },
+	{ "strike", journal_strike },
+	{ "undo", journal_undo },
+	{ NULL, NULL },
+};
 
 static const luaL_Reg functions[] = { { "find_process", keeper_find_process },
 				      { "here", keeper_here },

@@ -220,28 +220,19 @@ int keep_journal_lock(int journal)
 	return lock_file(journal, F_RDLCK);
 }
 
-/* A run in another pid namespace may have the same pid and start time. */
-static int create_file(int dir, const struct keep_header *h, char name[KEEP_NAME])
+void keep_journal_name(const struct keep_header *h, int n, char name[KEEP_NAME])
 {
-	int fd = -1;
-
-	for (int i = 0; fd < 0 && i < 100; i++) {
-		snprintf(name, KEEP_NAME, "%d-%llu-%d" KEEP_SUFFIX, h->pid, (unsigned long long)h->start, i);
-		fd = openat(dir, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-		if (fd < 0 && errno != EEXIST)
-			return -errno;
-	}
-	return fd < 0 ? -EEXIST : fd;
+	snprintf(name, KEEP_NAME, "%d-%llu-%d" KEEP_SUFFIX, h->pid, (unsigned long long)h->start, n);
 }
 
-static int write_header(int dir, const struct keep_header *h, char name[KEEP_NAME], struct fault *f)
+static int write_header(int dir, const struct keep_header *h, const char *name, struct fault *f)
 {
-	cleanup_fd int fd = create_file(dir, h, name);
+	cleanup_fd int fd = openat(dir, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	char text[512];
 	int length = format_header(text, sizeof text, h), rc;
 
 	if (fd < 0)
-		return fault_set(f, -fd, "create", "journal %s", name);
+		return fault_set(f, errno, "create", "journal %s", name);
 	rc = keep_journal_lock(fd);
 	if (rc == 0 && retry_eintr(write(fd, text, (size_t)length)) != length)
 		rc = -errno;
@@ -251,17 +242,15 @@ static int write_header(int dir, const struct keep_header *h, char name[KEEP_NAM
 	return fault_set(f, -rc, "write", "journal %s", name);
 }
 
-int keep_journal_create(int dir, char name[KEEP_NAME], struct fault *f)
+int keep_journal_create(int dir, const struct keep_header *h, const char *name, struct fault *f)
 {
-	struct keep_header h;
-	int fd, rc = keep_header_here(&h, f);
+	int rc = keep_lock_dir(dir, f);
 
-	rc = rc < 0 ? rc : keep_lock_dir(dir, f);
 	if (rc < 0)
 		return rc;
-	fd = write_header(dir, &h, name, f);
+	rc = write_header(dir, h, name, f);
 	keep_unlock_dir(dir);
-	return fd;
+	return rc;
 }
 
 static int check_journal(int fd)

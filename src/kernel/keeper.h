@@ -47,12 +47,6 @@ void keep_dir_leave(int dir);
 int keep_lock_dir(int dir, struct fault *f);
 void keep_unlock_dir(int dir);
 
-/* Makes a journal for this process, locked and with its header, and sets its name.
- * The lock (fcntl, F_RDLCK) is not inherited: children that live on do not keep a dead
- * run alive. The run and the keeper hold one each. */
-int keep_journal_create(int dir, char name[KEEP_NAME], struct fault *f);
-int keep_journal_lock(int journal);
-
 /* Opens the journal of a dead run and locks it against other collectors; -EBUSY if the
  * run or its keeper lives. */
 int keep_journal_open(int dir, const char *name, struct fault *f);
@@ -65,6 +59,16 @@ struct keep_header {
 
 /* What the header of this process's journal would say. Returns 0 or -errno. */
 int keep_header_here(struct keep_header *h, struct fault *f);
+
+/* The n-th name that a run's journal may have: another pid namespace may have a run with the
+ * same pid and start time. */
+void keep_journal_name(const struct keep_header *h, int n, char name[KEEP_NAME]);
+
+/* Makes a run's journal, locked and with its header.
+ * The lock (fcntl, F_RDLCK) is not inherited: children that live on do not keep a dead
+ * run alive. The run and the keeper hold one each. */
+int keep_journal_create(int dir, const struct keep_header *h, const char *name, struct fault *f);
+int keep_journal_lock(int journal);
 
 /* The bytes of a journal, or -errno; -EFBIG if it cannot be one. */
 ssize_t keep_journal_size(int journal);

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT
+ * The keeper's process.
+ *
+ * The run is over when its pidfd says so, or when it says so itself. The end of the
+ * socket tells nothing: a forked child that lives on holds it too; a run that execs has
+ * closed it, but the program that it became goes on with what was made; and one that
+ * dies closes it before it lets go of its locks.
+ */
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+
+#include "kernel/keep_message.h"
+#include "kernel/util.h"
+
+enum { SOCKET = 3, RUN, OPEN }; /* descriptors */
+
+static int receive(struct keep_message *m, size_t *length, int *fd)
+{
+	ssize_t n = keep_receive(SOCKET, m, sizeof *m, MSG_DONTWAIT, fd);
+
+	if (n < (ssize_t)KEEP_HEAD)
+		return 0;
+	*length = (size_t)n - KEEP_HEAD;
+	return 1;
+}
+
+static void answer(uint32_t first, int error)
+{
+	struct keep_reply r = { first, error };
+
+	retry_eintr(send(SOCKET, &r, sizeof r, MSG_NOSIGNAL));
+}
+
+/* Calls 'each' for the lines of a message, which it ends with zeroes. */
+static int each_line(struct keep_message *m, size_t length,
+		     int (*each)(struct keep_list *l, uint32_t id, const char *line, int fd),
+		     struct keep_list *l, int fd)
+{
+	char *line = m->lines, *end = m->lines + length;
+
+	for (uint32_t i = 0; i < m->count; i++) {
+		char *stop = memchr(line, '\n', (size_t)(end - line));
+		int rc;
+
+		if (!stop)
+			return -EINVAL;
+		*stop = '\0';
+		rc = each(l, m->first + i, line, i ? -1 : fd);
+		*stop = '\n';
+		if (rc < 0)
+			return rc;
+		line = stop + 1;
+	}
+	return 0;
+}
+
+static int check_line(struct keep_list *l, uint32_t id, const char *line, int fd)
+{
+	(void)l;
+	(void)id;
+	(void)fd;
+	return keep_check(line);
+}
+
+static int add_line(struct keep_list *l, uint32_t id, const char *line, int fd)
+{
+	return keep_list_add(l, id, line, strlen(line), fd);
+}
+
+static void drop(struct keep_list *l, const struct keep_message *m)
+{
+	for (uint32_t i = 0; i < m->count; i++) {
+		struct keep_slot *s = keep_list_find(l, m->first + i);
+
+		if (s)
+			keep_list_drop(l, s);
+	}
+}
+
+static int handle(struct keep_list *l, struct keep_message *m, size_t length, int fd)
+{
+	int rc;
+
+	if (m->kind == '-') {
+		util_close(fd);
+		drop(l, m);
+		return 0;
+	}
+	rc = each_line(m, length, check_line, l, -1);
+	rc = rc < 0 ? rc : each_line(m, length, add_line, l, fd);
+	if (rc < 0) {
+		if (!keep_list_find(l, m->first))
+			util_close(fd);
+		drop(l, m);
+	}
+	return rc;
+}
+
+/* Until the run is over. 'run' is its pidfd, or -1. What it had sent before it died is
+ * heard too: a claim's descriptor that is still in the socket would hold its lock. */
+static void serve(struct keep_list *l, int run)
+{
+	static struct keep_message m;
+	struct pollfd p[] = { { .fd = SOCKET, .events = POLLIN }, { .fd = run, .events = POLLIN } };
+	size_t length;
+	int fd;
+
+	for (;;) {
+		if (poll(p, 2, -1) < 0) /* the run lives: nothing is to be undone yet */
+			continue;
+		while (receive(&m, &length, &fd)) {
+			if (m.kind == '.')
+				return;
+			answer(m.first, handle(l, &m, length, fd));
+		}
+		if (p[1].revents)
+			return;
+		if (p[0].revents & POLLHUP)
+			p[0].fd = -1;
+		if (run < 0 && p[0].fd < 0)
+			return;
+	}
+}
+
+/* What cannot be undone stays in the journal, for `luabox gc`. */
+static int undo_all(struct keep_list *l, int dir)
+{
+	struct keep_slot *s;
+	int left = 0;
+
+	while ((s = keep_list_last(l))) {
+		if (keep_undo(dir, s->line, s->fd) == 0) {
+			keep_list_drop(l, s);
+			continue;
+		}
+		left = 1;
+		s->id = 0;
+	}
+	return left;
+}
+
+/* The run's other descriptors must not live on: they hold its network namespaces. */
+static int arrange(int *fds)
+{
+	for (int i = 0; i < OPEN - SOCKET; i++)
+		if (fds[i] >= 0 && (fds[i] = fcntl(fds[i], F_DUPFD, OPEN)) < 0)
+			return -errno;
+	for (int i = 0; i < OPEN - SOCKET; i++) {
+		if (fds[i] < 0)
+			close(SOCKET + i);
+		else if (retry_eintr(dup2(fds[i], SOCKET + i)) < 0)
+			return -errno;
+	}
+	for (int fd = 0; fd < SOCKET; fd++)
+		close(fd);
+	for (int fd = 0; fd < SOCKET; fd++)
+		if (retry_eintr(open("/dev/null", O_RDWR)) < 0)
+			return -errno;
+	if (syscall(SYS_close_range, OPEN, ~0U, 0) < 0)
+		for (int fd = OPEN; fd < sysconf(_SC_OPEN_MAX); fd++)
+			close(fd);
+	return 0;
+}
+
+/* All signals are blocked already. */
+static int become_keeper(void)
+{
+	setsid();
+	prctl(PR_SET_NAME, "luabox-keeper");
+	util_write_file(AT_FDCWD, "/proc/self/oom_score_adj", "-500"); /* refused without CAP_SYS_RESOURCE */
+	prctl(PR_SET_DUMPABLE, 0);
+	return chdir("/") < 0 ? -errno : 0;
+}
+
+/* Another run may remove the directory between its opening and the journal's making. */
+static int open_journal(const struct keep_header *h, const char *name, int *dir, struct fault *f)
+{
+	int journal = -ENOENT;
+
+	for (int i = 0; journal == -ENOENT && i < 100; i++) {
+		util_close(*dir);
+		*dir = keep_dir(1, f);
+		if (*dir < 0)
+			return *dir;
+		journal = keep_journal_create(*dir, h, name, f);
+	}
+	if (journal < 0)
+		keep_dir_leave(*dir);
+	return journal;
+}
+
+static int greet(int journal, struct keep_greeting *g)
+{
+	struct iovec v = { g, sizeof *g };
+
+	g->error = journal < 0 ? journal : 0;
+	return keep_send(SOCKET, &v, 1, journal) < 0 ? -errno : 0;
+}
+
+/* The journal is the keeper's to make, so that somebody is there to remove it from its first moment on. */
+static int begin(struct keep_list *l, int *dir, const struct keep_header *h, const char *name)
+{
+	struct keep_greeting g = { 0 };
+	int rc;
+
+	l->journal = open_journal(h, name, dir, &g.fault);
+	rc = greet(l->journal, &g);
+	if (l->journal < 0)
+		return l->journal;
+	l->header = l->end = lseek(l->journal, 0, SEEK_END);
+	return rc < 0 ? rc : l->end < 0 ? -errno : 0;
+}
+
+_Noreturn void keep_serve(int socket, int run, const struct keep_header *h, const char *name)
+{
+	struct keep_list l = { .journal = -1 };
+	int dir = -1, left = 0;
+	int rc = arrange((int[]){ socket, run });
+
+	rc = rc < 0 ? rc : become_keeper();
+	rc = rc < 0 ? rc : begin(&l, &dir, h, name);
+	if (rc == 0) {
+		serve(&l, run < 0 ? -1 : RUN);
+		left = undo_all(&l, dir);
+	}
+	if (l.journal >= 0 && !left) {
+		unlinkat(dir, name, 0);
+		keep_dir_leave(dir);
+	}
+	_exit(rc < 0 ? -rc : left); /* the run reads it */
+}
