@@ -43,6 +43,7 @@ KERNEL = \
 	child \
 	clone \
 	clone_stack \
+	close_fds \
 	exec \
 	fault \
 	file \
@@ -79,6 +80,7 @@ KERNEL = \
 	pipe \
 	port \
 	port_holder \
+	procfs \
 	rootfs \
 	rootfs_image \
 	route \

@@ -43,32 +43,6 @@ int cg_version_at(const char *path)
 
 /* ---- walking ---- */
 
-typedef int (*visit_dir)(int parent, const char *name, void *data);
-
-/* readdir(3) would allocate. */
-static int each_subdirectory(int dir, visit_dir visit, void *data)
-{
-	char buf[2048] __attribute__((aligned(8)));
-	long n;
-
-	if (lseek(dir, 0, SEEK_SET) < 0)
-		return -errno;
-	while ((n = syscall(SYS_getdents64, dir, buf, sizeof buf)) > 0) {
-		for (long at = 0; at < n;) {
-			const struct dirent64 *e = (void *)(buf + at);
-			int rc;
-
-			at += e->d_reclen;
-			if (e->d_type != DT_DIR || !strcmp(e->d_name, ".") || !strcmp(e->d_name, ".."))
-				continue;
-			rc = visit(dir, e->d_name, data);
-			if (rc)
-				return rc;
-		}
-	}
-	return n < 0 ? -errno : 0;
-}
-
 typedef int (*visit_process)(pid_t pid, void *data);
 
 /* Numbers, one a line; one may be cut by the end of the buffer. */
@@ -114,9 +88,15 @@ struct walk {
 	int depth;
 };
 
-static int walk_processes(int parent, const char *name, void *data)
+static int is_subdirectory(const char *name, unsigned char type)
 {
-	struct walk *w = data;
+	return type == DT_DIR && strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
+}
+
+static int walk_below(int parent, const char *name, unsigned char type, void *data);
+
+static int walk_processes(int parent, const char *name, struct walk *w)
+{
 	cleanup_fd int dir = openat(parent, name, DIRECTORY);
 	int rc;
 
@@ -126,9 +106,14 @@ static int walk_processes(int parent, const char *name, void *data)
 		return -ELOOP;
 	w->depth++;
 	rc = each_process_here(dir, w->visit, w->data);
-	rc = rc ? rc : each_subdirectory(dir, walk_processes, w);
+	rc = rc ? rc : util_each_entry(dir, walk_below, w);
 	w->depth--;
 	return rc;
+}
+
+static int walk_below(int parent, const char *name, unsigned char type, void *data)
+{
+	return is_subdirectory(name, type) ? walk_processes(parent, name, data) : 0;
 }
 
 int cg_each_process(int dir, visit_process visit, void *data)
@@ -264,7 +249,12 @@ int cg_wait_frozen(int dir, int timeout)
 	return wait_state(dir, timeout, "frozen 1", is_frozen);
 }
 
-static int remove_at(int parent, const char *name, void *data);
+static int remove_at(int parent, const char *name, int *depth);
+
+static int remove_entry(int parent, const char *name, unsigned char type, void *data)
+{
+	return is_subdirectory(name, type) ? remove_at(parent, name, data) : 0;
+}
 
 static int remove_below(int parent, const char *name, int *depth)
 {
@@ -272,13 +262,12 @@ static int remove_below(int parent, const char *name, int *depth)
 
 	if (dir < 0)
 		return errno == ENOENT ? 0 : -errno;
-	return each_subdirectory(dir, remove_at, depth);
+	return util_each_entry(dir, remove_entry, depth);
 }
 
 /* A leaf, as most are, takes one system call. */
-static int remove_at(int parent, const char *name, void *data)
+static int remove_at(int parent, const char *name, int *depth)
 {
-	int *depth = data;
 	int rc;
 
 	if (unlinkat(parent, name, AT_REMOVEDIR) == 0 || errno == ENOENT)

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/close_range.h>
 #include <poll.h>
 #include <sched.h>
 #include <string.h>
@@ -15,6 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "kernel/close_fds.h"
 #include "kernel/exec.h"
 #include "kernel/init.h"
 #include "kernel/limits.h"
@@ -145,8 +145,16 @@ static int change_self(struct proc_spawn *s, int *step, struct fault *f)
 	return rc < 0 ? rc : proc_become(&s->user, f);
 }
 
+/* Before Linux 5.7 nobody is born in one. */
+static int enter_cgroup(const struct child *c, struct fault *f)
+{
+	int rc = c->cgroup < 0 ? 0 : util_write_file(c->cgroup, "cgroup.procs", "0");
+
+	return rc < 0 ? fault_set(f, -rc, "write", "cgroup.procs") : 0;
+}
+
 /* The order, and why:
- *  1. the parent's death, before anything can block
+ *  1. the parent's death, before anything can block; the cgroup, with the parent's rights
  *  2. the id maps, without which we are nobody
  *  3. joins with the parent's privileges; then the user namespace's
  *  4. a session, and what change_self does
@@ -154,9 +162,12 @@ static int change_self(struct proc_spawn *s, int *step, struct fault *f)
 static int prepare(struct child *c, int *step, struct fault *f)
 {
 	struct proc_spawn *s = c->spawn;
-	int rc = 0;
+	int rc;
 
 	follow_parent(c);
+	rc = enter_cgroup(c, f);
+	if (rc < 0)
+		return rc;
 	wait_for_maps(c);
 	if (!c->joined && s->join_count > 0)
 		rc = child_join(s, f);
@@ -212,9 +223,9 @@ static int put(int fd, int target, struct fault *f)
 
 static int close_on_exec(struct fault *f)
 {
-	if (close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC) == 0)
-		return 0;
-	return fault_set(f, errno, "close_range", "%s", "");
+	int rc = close_fds(STDERR_FILENO + 1, ~0U, 1);
+
+	return rc < 0 ? fault_set(f, -rc, "close_range", "%s", "") : 0;
 }
 
 /* The first descriptor from 'from' on that the program or we have a use for; -1: none. */
@@ -240,10 +251,10 @@ static int close_unused(const struct child *c, struct fault *f)
 
 	for (; rc == 0 && (used = next_used(c, from)) >= 0; from = used + 1)
 		if (used > from)
-			rc = close_range((unsigned)from, (unsigned)used - 1, 0);
+			rc = close_fds((unsigned)from, (unsigned)used - 1, 0);
 	if (rc == 0)
-		rc = close_range((unsigned)from, ~0U, 0);
-	return rc < 0 ? fault_set(f, errno, "close_range", "%s", "") : 0;
+		rc = close_fds((unsigned)from, ~0U, 0);
+	return rc < 0 ? fault_set(f, -rc, "close_range", "%s", "") : 0;
 }
 
 /* All sources are lifted out of the way first, so that { [3] = 4, [4] = 3 } swaps. */

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "kernel/clone_stack.h"
+#include "kernel/cgroup.h"
 #include "kernel/util.h"
 
 /* A child leaves its stack without unwinding it, and with it what the address sanitizer marked
@@ -120,6 +121,8 @@ pid_t proc_clone(uint64_t flags, int cgroup, int (*child)(void *), void *argumen
 	if (flags & CLONE_VM)
 		a.flags |= CLONE_VFORK;
 	rc = flags & CLONE_VM ? share_memory(&a, &s, pidfd) : copy_memory(&a, &s, pidfd);
+	if (rc == -ENOSYS && cgroup >= 0 && cg_version(cgroup) != 2)
+		rc = -EBADF; /* as the kernel says */
 	if (rc < 0) {
 		fault_set(f, (int)-rc, "clone", "%s", "");
 		if (f)

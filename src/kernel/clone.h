@@ -17,7 +17,7 @@
  * it is a fork. 'cgroup' is a descriptor of a cgroup v2 directory that the
  * child is born in, or -1. The pidfd, and the pid in 'number' if that is not null, are stored before the
  * child runs.
- * Returns the pid, or -errno. Child-safe. */
+ * Returns the pid, or -errno; -ENOSYS where nothing can be born in a cgroup. Child-safe. */
 pid_t proc_clone(uint64_t flags, int cgroup, int (*child)(void *), void *argument, int *pidfd, pid_t *number,
 		 struct fault *f);
 

@@ -2,7 +2,6 @@
 #include "kernel/init.h"
 
 #include <errno.h>
-#include <linux/close_range.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
@@ -11,6 +10,7 @@
 #include <unistd.h>
 
 #include "kernel/clone.h"
+#include "kernel/close_fds.h"
 #include "kernel/signal.h"
 #include "kernel/util.h"
 #include "kernel/wait.h"
@@ -37,7 +37,7 @@ static void let_go(int status)
 {
 	if (status >= 0)
 		dup2(status, STATUS_FD);
-	close_range(STATUS_FD + 1, ~0U, 0);
+	close_fds(STATUS_FD + 1, ~0U, 0);
 	if (chdir("/") < 0)
 		return; /* an odd root, but no reason not to run */
 }

@@ -151,6 +151,17 @@ static int make_time_namespace(const struct proc_spawn *s, struct fault *f)
 	return rc < 0 ? fault_set(f, -rc, "write", "%s", path) : 0;
 }
 
+/* Where the kernel cannot have the child born in the cgroup, the child enters it. */
+static pid_t clone_main(struct child *c, uint64_t flags, int *pidfd, struct fault *f)
+{
+	pid_t pid = proc_clone(flags, c->spawn->cgroup, child_main, c, pidfd, c->spawn->number, f);
+
+	if (pid != -ENOSYS || c->spawn->cgroup < 0)
+		return pid;
+	c->cgroup = c->spawn->cgroup;
+	return proc_clone(flags, -1, child_main, c, pidfd, c->spawn->number, f);
+}
+
 static int stage_main(void *argument)
 {
 	struct stage *st = argument;
@@ -160,8 +171,7 @@ static int stage_main(void *argument)
 	if (st->pid == 0 && (s->namespaces & CLONE_NEWTIME))
 		st->pid = make_time_namespace(s, &st->fault);
 	if (st->pid == 0)
-		st->pid = proc_clone(st->flags | CLONE_PARENT, s->cgroup, child_main, st->child, &st->pidfd,
-				     s->number, &st->fault);
+		st->pid = clone_main(st->child, st->flags | CLONE_PARENT, &st->pidfd, &st->fault);
 	return 0;
 }
 
@@ -200,7 +210,7 @@ static pid_t clone_child(struct child *c, int *pidfd, struct fault *f)
 
 	if (needs_stage(s))
 		return clone_staged(c, flags, pidfd, f);
-	return proc_clone(flags, s->cgroup, child_main, c, pidfd, s->number, f);
+	return clone_main(c, flags, pidfd, f);
 }
 
 /* No handler may run in a child that shares our memory. And what it does to its
@@ -291,7 +301,8 @@ int proc_spawn(struct proc_spawn *s, struct proc_child *out, struct fault *f)
 			    .foreign = { e.peer, e.result_read, e.ours[0], e.ours[1], e.ours[2] },
 			    .result = e.result_write,
 			    .streams = { e.theirs[0], e.theirs[1], e.theirs[2] },
-			    .waits = wants_maps(s) };
+			    .waits = wants_maps(s),
+			    .cgroup = -1 };
 	pid = steps_prepare(&s->steps, f);
 	if (pid == 0)
 		pid = clone_guarded(&c, &e.pidfd, f);

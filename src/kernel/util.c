@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "kernel/util.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/syscall.h>
 
 ssize_t util_read_file(int dirfd, const char *path, char *buf, size_t size)
 {
@@ -38,4 +40,25 @@ int util_write_file(int dirfd, const char *path, const char *data)
 	if (n < 0)
 		return -errno;
 	return (size_t)n == length ? 0 : -EIO;
+}
+
+int util_each_entry(int dir, int (*visit)(int dir, const char *name, unsigned char type, void *data),
+		    void *data)
+{
+	char buf[2048] __attribute__((aligned(8)));
+	long n;
+
+	if (lseek(dir, 0, SEEK_SET) < 0)
+		return -errno;
+	while ((n = syscall(SYS_getdents64, dir, buf, sizeof buf)) > 0) {
+		for (long at = 0; at < n;) {
+			const struct dirent64 *e = (void *)(buf + at);
+			int rc = visit(dir, e->d_name, e->d_type, data);
+
+			if (rc)
+				return rc;
+			at += e->d_reclen;
+		}
+	}
+	return n < 0 ? -errno : 0;
 }

@@ -63,4 +63,9 @@ ssize_t util_read_file(int dirfd, const char *path, char *buf, size_t size);
  * cgroupfs want it. The file must be there. Returns 0 or -errno. */
 int util_write_file(int dirfd, const char *path, const char *data);
 
+/* Calls 'visit' for each entry of a directory, "." and ".." too, until it returns non-zero; 'type' is DT_DIR
+ * and so on. Returns what it did, 0 or -errno. Allocates nothing, as readdir(3) would. */
+int util_each_entry(int dir, int (*visit)(int dir, const char *name, unsigned char type, void *data),
+		    void *data);
+
 #endif
