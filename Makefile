@@ -58,6 +58,7 @@ KERNEL = \
 	keep_sysctl \
 	keep_undo \
 	keeper \
+	lack \
 	limits \
 	link \
 	mount \

@@ -72,21 +72,33 @@ static int spawn_shell(const char *command, int fd, int target, const sigset_t *
 	return error;
 }
 
+/* Sleeps until the child has ended or a signal comes; before Linux 5.3, without a pidfd, for an instant.
+ * Returns whether it has ended. */
+static int sleep_with(pid_t pid, int pidfd, const sigset_t *mask)
+{
+	const struct timespec instant = { .tv_nsec = 10000000 };
+	struct pollfd ready = { .fd = pidfd, .events = POLLIN };
+	siginfo_t info = { 0 };
+
+	if (ppoll(&ready, 1, pidfd < 0 ? &instant : NULL, mask) < 0)
+		return errno != EINTR;
+	return ready.revents ||
+	       (pidfd < 0 &&
+		(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid));
+}
+
 /* Waits for a child with program_signals_hold's signals held back, but for 'mask' while it sleeps:
  * one that comes is sent on as SIGTERM, once. Returns wait's status, or -1 with errno. */
 static int wait_child(pid_t pid, const sigset_t *mask)
 {
-	int fd = pidfd_open(pid, 0), status = -1;
-	struct pollfd ready = { .fd = fd, .events = POLLIN };
+	int fd = pidfd_open(pid, 0), status = -1, told = 0;
 
-	for (int told = 0; fd >= 0 && !ready.revents;) {
+	do {
 		if (program_signals_current() && !told) {
 			kill(pid, SIGTERM);
 			told = 1;
 		}
-		if (ppoll(&ready, 1, NULL, mask) < 0 && errno != EINTR)
-			break;
-	}
+	} while (!sleep_with(pid, fd, mask));
 	if (retry_eintr(waitpid(pid, &status, 0)) < 0)
 		status = -1;
 	util_close(fd);

@@ -9,13 +9,14 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <time.h>
 
 #include "kernel/cgroup.h"
 #include "kernel/util.h"
+#include "kernel/wait.h"
 
 #define V1_MAGIC 0x27e0eb
 #define V2_MAGIC 0x63677270
@@ -131,7 +132,7 @@ static int is_pid(pid_t pid, void *data)
 }
 
 /* Between the list and pidfd_open the pid may have become somebody else's: it is
- * ours only if the list still has it when the pidfd is already held. */
+ * ours only if the list still has it when the pidfd is already held. Before Linux 5.3 nothing is held. */
 static int kill_one(pid_t pid, void *data)
 {
 	int dir = *(int *)data;
@@ -139,11 +140,15 @@ static int kill_one(pid_t pid, void *data)
 
 	if (pid <= 0) /* of another pid namespace */
 		return 0;
-	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-	if (pidfd < 0)
+	pidfd = pidfd_open(pid, 0);
+	if (pidfd < 0 && errno != ENOSYS)
 		return errno == ESRCH ? 0 : -errno;
-	if (cg_each_process(dir, is_pid, &pid) == 1)
-		syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+	if (cg_each_process(dir, is_pid, &pid) != 1)
+		return 0;
+	if (pidfd >= 0)
+		proc_signal(pidfd, SIGKILL);
+	else
+		kill(pid, SIGKILL);
 	return 0;
 }
 

@@ -10,8 +10,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "kernel/clone_stack.h"
 #include "kernel/cgroup.h"
+#include "kernel/clone_stack.h"
 #include "kernel/util.h"
 
 /* A child leaves its stack without unwinding it, and with it what the address sanitizer marked

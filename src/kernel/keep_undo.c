@@ -8,14 +8,15 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/pidfd.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/vfs.h>
 
 #include "kernel/cgroup.h"
 #include "kernel/keep_net.h"
 #include "kernel/keeper.h"
 #include "kernel/util.h"
+#include "kernel/wait.h"
 
 #define CGROUP_TIMEOUT 5000 /* ms until processes that were killed are gone */
 #define PROCESS_TIMEOUT 2000
@@ -55,38 +56,83 @@ static int undo_cgroup(int dir, const char *path, int fd)
 }
 
 /* A pid without its start time may be anybody's. */
-static int open_process(const char *arg)
-{
+struct record {
+	int pid;
 	unsigned long long start;
-	cleanup_fd int fd = -1;
-	uint64_t now;
-	int pid, rc;
+};
 
-	if (sscanf(arg, "%d %llu", &pid, &start) != 2)
-		return -EINVAL;
-	fd = (int)syscall(SYS_pidfd_open, pid, 0);
-	if (fd < 0)
-		return -errno;
-	rc = keep_start_time(pid, &now);
-	if (rc == 0 && now == start)
-		return take_fd(&fd);
-	return rc == 0 || rc == -ENOENT ? -ESRCH : rc;
+/* 0 while it is there, -ESRCH if it is not, or another has its number. */
+static int find(const struct record *r)
+{
+	uint64_t now;
+	int rc = keep_start_time(r->pid, &now);
+
+	if (rc == 0)
+		return now == r->start ? 0 : -ESRCH;
+	return rc == -ENOENT ? -ESRCH : rc;
+}
+
+static int open_process(const struct record *r)
+{
+	cleanup_fd int fd = pidfd_open(r->pid, 0);
+	int rc = fd < 0 ? -errno : find(r);
+
+	return rc < 0 ? rc : take_fd(&fd);
+}
+
+static int end_process(int pidfd)
+{
+	struct pollfd p = { .fd = pidfd, .events = POLLIN };
+	int rc = proc_signal(pidfd, SIGKILL);
+
+	if (rc <= 0)
+		return rc;
+	return retry_eintr(poll(&p, 1, PROCESS_TIMEOUT)) == 1 ? 0 : -ETIMEDOUT;
+}
+
+/* One that its parent has not reaped has ended, too. */
+static int has_ended(const struct record *r)
+{
+	char path[32], text[1024];
+	const char *name_end;
+
+	snprintf(path, sizeof path, "/proc/%d/stat", r->pid);
+	if (find(r) < 0 || util_read_file(AT_FDCWD, path, text, sizeof text) < 0)
+		return 1;
+	name_end = strrchr(text, ')');
+	return name_end && (name_end[2] == 'Z' || name_end[2] == 'X');
+}
+
+/* Before Linux 5.3. */
+static int end_by_number(const struct record *r)
+{
+	int rc = find(r);
+
+	if (rc == 0 && kill(r->pid, SIGKILL) < 0)
+		rc = -errno;
+	for (int waited = 0; rc == 0; waited += 10) {
+		if (has_ended(r))
+			return 0;
+		if (waited >= PROCESS_TIMEOUT)
+			return -ETIMEDOUT;
+		poll(NULL, 0, 10);
+	}
+	return rc;
 }
 
 static int undo_process(int dir, const char *arg, int fd)
 {
 	cleanup_fd int own = -1;
-	struct pollfd p;
+	struct record r;
+	int rc;
 
 	(void)dir;
+	if (sscanf(arg, "%d %llu", &r.pid, &r.start) != 2)
+		return -EINVAL;
 	if (fd < 0)
-		fd = own = open_process(arg);
-	if (fd < 0)
-		return fd == -ESRCH ? 0 : fd;
-	if (syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0) < 0)
-		return errno == ESRCH ? 0 : -errno;
-	p = (struct pollfd){ .fd = fd, .events = POLLIN };
-	return retry_eintr(poll(&p, 1, PROCESS_TIMEOUT)) == 1 ? 0 : -ETIMEDOUT;
+		fd = own = open_process(&r);
+	rc = fd == -ENOSYS ? end_by_number(&r) : fd < 0 ? fd : end_process(fd);
+	return rc == -ESRCH ? 0 : rc;
 }
 
 static int unlink_if(const char *path, mode_t refused)
