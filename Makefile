@@ -62,6 +62,7 @@ KERNEL = \
 	limits \
 	link \
 	mount \
+	mount_plain \
 	mountinfo \
 	namespace \
 	neighbour \
@@ -70,6 +71,7 @@ KERNEL = \
 	netlink_check \
 	netns_socket \
 	newroot \
+	newroot_plain \
 	nft_batch \
 	nft_decode \
 	nft_hint \

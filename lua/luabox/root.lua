@@ -121,7 +121,8 @@ local function add_files(steps, d, throw_away)
 end
 
 -- The embedded default root: the lower layer of all containers that have no other, as long as there is one of them.
--- Where the kernel has no overlay, or copies no detached tree (before Linux 6.15), each has one of its own.
+-- Where the kernel has no overlay, copies no detached tree (before Linux 6.15) or has none that can be read-only (before
+-- 5.12), each has one of its own.
 local shared = setmetatable({}, { __mode = "v" })
 local has_overlay, copies -- nil until it was tried
 
@@ -137,7 +138,7 @@ end
 -- nil if the kernel cannot.
 local function copy(tree)
   local ok, result = pcall(sys.mount.open_tree, tree, "clone,rec")
-  if not ok and result.code ~= "EINVAL" then error(result, 0) end
+  if not ok and result.code ~= "EINVAL" and result.code ~= "ENOSYS" then error(result, 0) end
   copies = ok
   return ok and result or nil
 end
@@ -151,10 +152,17 @@ local function can_share(tree)
   return copies
 end
 
+-- nil if the kernel cannot.
+local function new_tree()
+  local ok, result = pcall(sys.rootfs.default)
+  if not ok and result.code ~= "ENOSYS" then error(result, 0) end
+  return ok and result or nil
+end
+
 local function default_tree()
   if copies == false or not can_overlay() then return nil end
   if shared.tree and not can_share(shared.tree) then return nil end
-  shared.tree = shared.tree or sys.rootfs.default()
+  shared.tree = shared.tree or new_tree()
   return shared.tree
 end
 

@@ -8,8 +8,10 @@ the same directory), the usual directories and a small `/etc`.
 */
 #include "binding/mount.h"
 
+#include <errno.h>
 #include <sys/mount.h>
 
+#include "kernel/lack.h"
 #include "kernel/mount.h"
 #include "kernel/rootfs.h"
 
@@ -22,7 +24,7 @@ userns = … }`). Before Linux 6.15 the kernel cannot copy detached mounts, and 
 own.
 @function default
 @treturn luabox.mount
-@raise luabox.error: EPERM without CAP_SYS_ADMIN, ENOSYS before Linux 5.12
+@raise luabox.error: EPERM without CAP_SYS_ADMIN, ENOSYS before Linux 5.12, or where a filter hides what it takes
 @see fsmount(2)
 @usage local root <close> = luabox.sys.rootfs.default()
 root:attach("/mnt")
@@ -36,6 +38,11 @@ static int rootfs_default(lua_State *L)
 
 	box_mount_type(L);
 	h = box_mount_new(L);
+	if (!mnt_can_attach()) {
+		fault_set(&f, ENOSYS, "move_mount", "default root");
+		lack_explain(&f, "move_mount", NULL);
+		return box_raise(L, &f);
+	}
 	h->fd = rootfs_make(0, &f);
 	if (h->fd < 0 || mnt_setattr(h->fd, MOUNT_ATTR_RDONLY, 0, 0, &f) < 0)
 		return box_raise(L, &f);

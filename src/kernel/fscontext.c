@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/mount.h>
 
+#include "kernel/lack.h"
 #include "kernel/util.h"
 
 #define LONGEST_DATA 4096 /* a page, as in mount(2) */
@@ -27,6 +28,8 @@ void mnt_fs_words(int fs, char *text, size_t size)
 static int failed(int fs, int error, const char *op, const char *subject, struct fault *f)
 {
 	fault_set(f, error, op, "%s", subject);
+	if (error == ENOSYS)
+		return lack_explain(f, op, "mount.mount does without it");
 	if (f)
 		mnt_fs_words(fs, f->detail, sizeof f->detail);
 	return -error;
@@ -46,7 +49,7 @@ int mnt_fs_open(const char *type, struct fault *f)
 			   "it takes CAP_SYS_ADMIN in the user namespace that owns this mount namespace: be "
 			   "root, or unshare \"user,mnt\" first");
 	else if (error == ENOSYS)
-		fault_hint(f, "detached mounts need Linux 5.2");
+		lack_explain(f, "fsopen", "mount.mount does without it");
 	return -error;
 }
 

@@ -9,6 +9,8 @@
 #include <sys/syscall.h>
 
 #include "kernel/fscontext.h"
+#include "kernel/lack.h"
+#include "kernel/mount_plain.h"
 #include "kernel/mountinfo.h"
 #include "kernel/util.h"
 
@@ -19,13 +21,18 @@
 
 /* ---- looking at the system, after a failure ---- */
 
-int mnt_id(const char *path)
+int mnt_id_at(int dirfd, const char *path)
 {
 	struct statx st;
 
-	if (statx(AT_FDCWD, path, AT_NO_AUTOMOUNT, STATX_MNT_ID, &st) < 0)
+	if (statx(dirfd, path, AT_NO_AUTOMOUNT | AT_EMPTY_PATH, STATX_MNT_ID, &st) < 0)
 		return -errno;
 	return st.stx_mask & STATX_MNT_ID ? (int)st.stx_mnt_id : -ENOSYS;
+}
+
+int mnt_id(const char *path)
+{
+	return mnt_id_at(AT_FDCWD, path);
 }
 
 /* True, too, where it cannot be told. */
@@ -227,7 +234,9 @@ int mnt_open_tree(int dirfd, const char *path, unsigned flags, struct fault *f)
 	if (fd >= 0)
 		return fd;
 	fault_set(f, error, "open_tree", "%s", path);
-	if (error == EPERM)
+	if (error == ENOSYS)
+		lack_explain(f, "open_tree", "mount.bind does without it");
+	else if (error == EPERM)
 		hint_privilege(NULL, f);
 	else if (error == EINVAL && flags & OPEN_TREE_CLONE && *path == '\0')
 		fault_hint(f, "a detached tree can be copied since Linux 6.15, and only in the mount "
@@ -271,7 +280,7 @@ int mnt_change(int tree_fd, const struct mount_attr *attr, int recursive, struct
 	else if (error == EBUSY)
 		fault_hint(f, "files on it are open for writing");
 	else if (error == ENOSYS)
-		fault_hint(f, "mount_setattr needs Linux 5.12");
+		lack_explain(f, "mount_setattr", "what mount.bind takes as flags is set without it");
 	return -error;
 }
 
@@ -310,82 +319,25 @@ int mnt_attach(int tree_fd, const char *target, struct fault *f)
 		return 0;
 	error = errno;
 	fault_set(f, error, "move_mount", "%s", target);
+	if (error == ENOSYS)
+		return lack_explain(f, "move_mount", "mount.mount and mount.bind do without it");
 	explain_attach(error, tree_fd, target, f);
 	return -error;
 }
 
+int mnt_can_attach(void)
+{
+	return move_mount(-1, "", -1, "", MOVE_MOUNT_F_EMPTY_PATH) == 0 || errno != ENOSYS;
+}
+
 /* ---- binding ---- */
 
-static const struct {
-	const char *word;
-	uint64_t attribute;
-	unsigned long flag;
-} mount_flags[] = {
-	{ "ro", MOUNT_ATTR_RDONLY, MS_RDONLY },
-	{ "nosuid", MOUNT_ATTR_NOSUID, MS_NOSUID },
-	{ "nodev", MOUNT_ATTR_NODEV, MS_NODEV },
-	{ "noexec", MOUNT_ATTR_NOEXEC, MS_NOEXEC },
-	{ "noatime", MOUNT_ATTR_NOATIME, MS_NOATIME },
-	{ "nodiratime", MOUNT_ATTR_NODIRATIME, MS_NODIRATIME },
-	{ "relatime", 0, MS_RELATIME },
-	{ "strictatime", MOUNT_ATTR_STRICTATIME, MS_STRICTATIME },
-	{ "nosymfollow", MOUNT_ATTR_NOSYMFOLLOW, 256 /* MS_NOSYMFOLLOW */ },
-};
-
-#define MOUNT_FLAGS (sizeof mount_flags / sizeof *mount_flags)
-
-static unsigned long flags_of_attributes(uint64_t attributes)
+static int set_attributes(const char *target, uint64_t attributes, int recursive, struct fault *f)
 {
-	unsigned long flags = 0;
+	cleanup_fd int fd = retry_eintr(open(target, O_PATH | O_CLOEXEC));
 
-	for (size_t i = 0; i < MOUNT_FLAGS; i++)
-		if (attributes & mount_flags[i].attribute)
-			flags |= mount_flags[i].flag;
-	return flags;
-}
-
-/* A bind remount replaces all flags, so those that are there (some of them locked) go into it. */
-static unsigned long flags_of_words(char *words)
-{
-	unsigned long flags = 0;
-	char *word;
-
-	while ((word = strsep(&words, ",")))
-		for (size_t i = 0; i < MOUNT_FLAGS; i++)
-			if (!strcmp(word, mount_flags[i].word))
-				flags |= mount_flags[i].flag;
-	return flags;
-}
-
-static int is_below(const char *path, const char *dir)
-{
-	size_t length = strlen(dir);
-
-	if (length == 1)
-		return 1;
-	return !strncmp(path, dir, length) && (path[length] == '/' || path[length] == '\0');
-}
-
-/* Without mount_setattr(2): one remount for each mount at or below 'target'. */
-static int remount_each(const char *target, unsigned long flags, int recursive, struct fault *f)
-{
-	cleanup_fd int fd = retry_eintr(open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC));
-	char line[LINE_SIZE];
-	struct mnt_table t;
-	struct mnt_info m;
-	int rc;
-
-	if (fd < 0)
-		return fault_set(f, errno, "open", "/proc/self/mountinfo");
-	mnt_table_init(&t, fd, line, sizeof line);
-	while ((rc = mnt_table_next(&t, &m)) > 0) {
-		if (recursive ? !is_below(m.target, target) : strcmp(m.target, target) != 0)
-			continue;
-		if (mount(NULL, m.target, NULL, MS_REMOUNT | MS_BIND | flags | flags_of_words(m.flags),
-			  NULL) < 0)
-			return fault_set(f, errno, "remount", "%s", m.target);
-	}
-	return rc < 0 ? fault_set(f, -rc, "read", "/proc/self/mountinfo") : 0;
+	return fd < 0 ? fault_set(f, errno, "open", "%s", target)
+		      : plain_change(fd, attributes, 0, recursive, f);
 }
 
 static int bind_by_mount(const char *source, const char *target, uint64_t attributes, int recursive,
@@ -394,39 +346,32 @@ static int bind_by_mount(const char *source, const char *target, uint64_t attrib
 	struct mnt_mount m = { .source = source,
 			       .target = target,
 			       .flags = MS_BIND | (recursive ? MS_REC : 0) };
-	char real[PATH_MAX];
-	int rc;
+	int rc = mnt_mount(&m, f);
 
-	rc = mnt_mount(&m, f);
 	if (rc < 0 || !attributes)
 		return rc;
-	rc = real_path(target, real, sizeof real);
-	if (rc < 0)
-		fault_set(f, -rc, "readlink", "%s", target);
-	else
-		rc = remount_each(real, flags_of_attributes(attributes), recursive, f);
+	rc = set_attributes(target, attributes, recursive, f);
 	if (rc < 0)
 		umount2(target, MNT_DETACH);
 	return rc;
 }
 
+static int bind_detached(const char *source, const char *target, uint64_t attributes, int recursive,
+			 struct fault *f)
+{
+	cleanup_fd int tree =
+		mnt_open_tree(AT_FDCWD, source, OPEN_TREE_CLONE | (recursive ? AT_RECURSIVE : 0), f);
+	int rc = tree < 0 ? tree : mnt_setattr(tree, attributes, 0, recursive, f);
+
+	return rc < 0 ? rc : mnt_attach(tree, target, f);
+}
+
 int mnt_bind(const char *source, const char *target, uint64_t attributes, int recursive, struct fault *f)
 {
-	cleanup_fd int tree = -1;
-	int rc;
-
 	/* Without attributes mount(2) does it in one call. */
-	if (!attributes)
-		return bind_by_mount(source, target, 0, recursive, f);
-	tree = mnt_open_tree(AT_FDCWD, source, OPEN_TREE_CLONE | (recursive ? AT_RECURSIVE : 0), f);
-	if (tree == -ENOSYS)
-		return bind_by_mount(source, target, attributes, recursive, f);
-	if (tree < 0)
-		return tree;
-	rc = mnt_setattr(tree, attributes, 0, recursive, f);
-	if (rc == -ENOSYS)
-		return bind_by_mount(source, target, attributes, recursive, f);
-	return rc < 0 ? rc : mnt_attach(tree, target, f);
+	int rc = attributes ? bind_detached(source, target, attributes, recursive, f) : -ENOSYS;
+
+	return rc == -ENOSYS ? bind_by_mount(source, target, attributes, recursive, f) : rc;
 }
 
 /* ---- changing what is mounted ---- */
@@ -496,6 +441,15 @@ int mnt_umount(const char *target, int flags, struct fault *f)
 }
 
 /* ---- pivot_root and chroot ---- */
+
+static int is_below(const char *path, const char *dir)
+{
+	size_t length = strlen(dir);
+
+	if (length == 1)
+		return 1;
+	return !strncmp(path, dir, length) && (path[length] == '/' || path[length] == '\0');
+}
 
 /* True, too, where it cannot be told: without /proc. */
 static int is_under(const char *path, const char *dir)

@@ -52,8 +52,12 @@ int mnt_change(int tree_fd, const struct mount_attr *attr, int recursive, struct
 /* move_mount(2): attaches a detached tree. */
 int mnt_attach(int tree_fd, const char *target, struct fault *f);
 
+/* Whether the kernel has that call. */
+int mnt_can_attach(void);
+
 /* The id of the mount that a path is on, as in mountinfo, or -errno. */
 int mnt_id(const char *path);
+int mnt_id_at(int dirfd, const char *path); /* of the descriptor for "" */
 
 /* Whether the process is in another user namespace than the first: 1, 0 or -errno. */
 int mnt_in_user_namespace(void);

@@ -19,6 +19,8 @@
 
 #include "kernel/fscontext.h"
 #include "kernel/mount.h"
+#include "kernel/mount_plain.h"
+#include "kernel/newroot_plain.h"
 #include "kernel/rootfs.h"
 #include "kernel/util.h"
 
@@ -28,10 +30,20 @@ int mnt_copy_tree(int fd, struct fault *f)
 {
 	int tree = mnt_open_tree(fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | AT_RECURSIVE, f);
 
-	if (tree != -EINVAL)
+	if (tree != -EINVAL && tree != -ENOSYS)
 		return tree;
 	tree = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 	return tree >= 0 ? tree : fault_set(f, errno, "dup", "descriptor %d", fd);
+}
+
+int mnt_refuse_root(int error, const char *path, struct fault *f)
+{
+	fault_set(f, error, "open_tree", "%s", path);
+	if (error == ENOENT)
+		fault_hint(f, "the directory that is to be the root is not there");
+	else if (error == ENOTDIR)
+		fault_hint(f, "a root is a directory: unpack an archive, or mount an image, and give that");
+	return -error;
 }
 
 static int open_directory(const char *path, struct fault *f)
@@ -40,13 +52,12 @@ static int open_directory(const char *path, struct fault *f)
 	struct stat st;
 
 	if (tree == -ENOENT)
-		return fault_hint(f, "the directory that is to be the root is not there");
+		return mnt_refuse_root(ENOENT, path, f);
 	if (tree >= 0 && fstat(tree, &st) < 0)
 		return fault_set(f, errno, "stat", "%s", path);
 	if (tree < 0 || S_ISDIR(st.st_mode))
 		return take_fd(&tree);
-	fault_set(f, ENOTDIR, "open_tree", "%s", path);
-	return fault_hint(f, "a root is a directory: unpack an archive, or mount an image, and give that");
+	return mnt_refuse_root(ENOTDIR, path, f);
 }
 
 static int open_lower(const struct mnt_root *r, struct fault *f)
@@ -57,15 +68,23 @@ static int open_lower(const struct mnt_root *r, struct fault *f)
 }
 
 /* A tree from elsewhere may be shared with the mounts it was copied from: what is mounted in the
- * container must not appear there. MS_SLAVE leaves private what is private. */
-static int settle(int tree, uint64_t attributes, struct fault *f)
+ * container must not appear there. MS_SLAVE leaves private what is private. Before Linux 5.12 it is 'late':
+ * done once the tree is attached. */
+static int settle(int tree, uint64_t attributes, int *late, struct fault *f)
 {
 	struct mount_attr attr = { .attr_set = attributes, .propagation = MS_SLAVE };
+	int rc = mnt_change(tree, &attr, 1, f);
 
-	return mnt_change(tree, &attr, 1, f);
+	*late = rc == -ENOSYS;
+	return *late ? 0 : rc;
 }
 
-static uint64_t attributes_of(const struct mnt_root *r)
+static int settle_late(int tree, uint64_t attributes, int late, struct fault *f)
+{
+	return late ? plain_change(tree, attributes, MS_SLAVE, 1, f) : 0;
+}
+
+uint64_t mnt_root_attributes(const struct mnt_root *r)
 {
 	return (r->readonly ? MOUNT_ATTR_RDONLY : 0) | (r->nosuid ? MOUNT_ATTR_NOSUID : 0) |
 	       (r->nodev ? MOUNT_ATTR_NODEV : 0);
@@ -158,6 +177,14 @@ static int overlay_by_paths(const struct mnt_root *r, int stage, uint64_t attrib
 
 /* A tmpfs with a place for the lower layer, which overlay takes only from this mount
  * namespace, and for the upper one if it is to be thrown away. */
+int mnt_make_layers(int stage, struct fault *f)
+{
+	if (mkdirat(stage, "lower", 0755) < 0 || mkdirat(stage, "upper", 0755) < 0 ||
+	    mkdirat(stage, "work", 0755) < 0)
+		return fault_set(f, errno, "mkdir", "directories of the layers");
+	return 0;
+}
+
 static int make_stage(uint64_t size, struct fault *f)
 {
 	cleanup_fd int stage = -1;
@@ -168,48 +195,67 @@ static int make_stage(uint64_t size, struct fault *f)
 	stage = mnt_fs_make("tmpfs", data, 0, f);
 	if (stage < 0)
 		return stage;
-	if (mkdirat(stage, "lower", 0755) < 0 || mkdirat(stage, "upper", 0755) < 0 ||
-	    mkdirat(stage, "work", 0755) < 0)
-		return fault_set(f, errno, "mkdir", "directories of the layers");
-	rc = mnt_attach(stage, "/", f);
+	rc = mnt_make_layers(stage, f);
+	rc = rc < 0 ? rc : mnt_attach(stage, "/", f);
 	return rc < 0 ? rc : take_fd(&stage);
 }
 
-/* The stage stays on the old root and goes with it. */
-static int overlay_on(const struct mnt_root *r, int tree, struct fault *f)
+int mnt_explain_overlay(struct fault *f)
 {
-	uint64_t attributes = attributes_of(r);
+	if (mnt_in_user_namespace() <= 0)
+		return -EINVAL;
+	fault_hint(
+		f,
+		"in a user namespace a directory below which something is mounted cannot be a lower layer");
+	return -EINVAL;
+}
+
+/* The stage stays on the old root and goes with it. */
+static int overlay_on(const struct mnt_root *r, int tree, int late, struct fault *f)
+{
+	uint64_t attributes = mnt_root_attributes(r);
 	cleanup_fd int stage = make_stage(r->size, f);
-	int fd;
+	int fd, rc;
 
 	if (stage < 0)
 		return stage;
 	if (move_mount(tree, "", stage, "lower", MOVE_MOUNT_F_EMPTY_PATH) < 0)
 		return fault_set(f, errno, "move_mount", "lower layer");
+	rc = settle_late(tree, 0, late, f);
+	if (rc < 0)
+		return rc;
 	fd = overlay_by_descriptors(r, stage, attributes, f);
 	if (fd == -EINVAL || fd == -EOPNOTSUPP) /* the latter before Linux 6.5 */
 		fd = overlay_by_paths(r, stage, attributes, f);
-	if (fd == -EINVAL && mnt_in_user_namespace() > 0)
-		fault_hint(
-			f,
-			"in a user namespace a directory below which something is mounted cannot be a lower "
-			"layer");
-	return fd;
+	return fd == -EINVAL ? mnt_explain_overlay(f) : fd;
 }
 
 /* ---- going in ---- */
 
-static int make_tree(const struct mnt_root *r, struct fault *f)
+/* The tree that is to be the root. -ENOSYS: something detached is missing, and nothing is mounted yet. */
+static int make_tree(const struct mnt_root *r, int *late, struct fault *f)
 {
 	cleanup_fd int tree = open_lower(r, f);
 	int rc;
 
 	if (tree < 0)
 		return tree;
-	rc = settle(tree, r->overlay ? 0 : attributes_of(r), f);
+	rc = settle(tree, r->overlay ? 0 : mnt_root_attributes(r), late, f);
 	if (rc < 0)
 		return rc;
-	return r->overlay ? overlay_on(r, tree, f) : take_fd(&tree);
+	return r->overlay ? overlay_on(r, tree, *late, f) : take_fd(&tree);
+}
+
+static int attach_detached(const struct mnt_root *r, struct fault *f)
+{
+	int late, rc;
+	cleanup_fd int tree = make_tree(r, &late, f);
+
+	if (tree < 0)
+		return tree;
+	rc = mnt_attach(tree, "/", f);
+	rc = rc < 0 ? rc : settle_late(tree, mnt_root_attributes(r), late && !r->overlay, f);
+	return rc < 0 ? rc : take_fd(&tree);
 }
 
 /* The kernel's first root, of an initramfs, cannot be exchanged: it stays under the new one. */
@@ -252,12 +298,11 @@ int mnt_make_root(const struct mnt_root *root, struct fault *f)
 	old = retry_eintr(open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
 	if (old < 0)
 		return fault_set(f, errno, "open", "/");
-	tree = make_tree(root, f);
+	tree = attach_detached(root, f);
+	if (tree == -ENOSYS)
+		tree = mnt_plain_root(root, old, f);
 	if (tree < 0)
 		return tree;
-	rc = mnt_attach(tree, "/", f);
-	if (rc < 0)
-		return rc;
 	rc = exchange(tree, old, f);
 	return rc < 0 ? rc : take_fd(&old);
 }
@@ -298,6 +343,18 @@ static int cover(int tree, int target, const char *path, struct fault *f)
 	return fault_set(f, errno, "move_mount", "%s", path);
 }
 
+/* Under an empty directory. */
+static int mask_directory(int target, const char *path, struct fault *f)
+{
+	const uint64_t attributes =
+		MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+	const struct mnt_mount plain = { "tmpfs", "tmpfs", path, plain_flags(attributes), "mode=555" };
+	cleanup_fd int tree = mnt_fs_make(plain.type, plain.data, attributes, f);
+	int rc = tree < 0 ? tree : cover(tree, target, path, f);
+
+	return rc == -ENOSYS ? plain_mount(&plain, target, f) : rc;
+}
+
 /* What stands at /dev/null may be a link of an untrusted root to anywhere: only the real one is bound. */
 static int open_null(struct fault *f)
 {
@@ -309,39 +366,50 @@ static int open_null(struct fault *f)
 		return fault_hint(f, "a file is masked with /dev/null: make /dev first");
 	}
 	if (S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3))
-		return mnt_open_tree(fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE, f);
+		return take_fd(&fd);
 	fault_set(f, ENODEV, "mask", "/dev/null");
 	return fault_hint(f, "it is not the null device (character device 1:3)");
 }
 
+static int mask_file(int target, const char *path, struct fault *f)
+{
+	cleanup_fd int null = open_null(f), tree = -1;
+	int rc;
+
+	if (null < 0)
+		return null;
+	tree = mnt_open_tree(null, "", AT_EMPTY_PATH | OPEN_TREE_CLONE, f);
+	rc = tree < 0 ? tree : cover(tree, target, path, f);
+	return rc == -ENOSYS ? plain_bind(null, target, path, 0, 0, f) : rc;
+}
+
 int mnt_mask(const char *path, struct fault *f)
 {
-	cleanup_fd int target = open_target(path, f), tree = -1;
+	cleanup_fd int target = open_target(path, f);
 	struct stat st;
 
 	if (target < 0)
 		return target == -ENOENT ? 0 : target;
 	if (fstat(target, &st) < 0)
 		return fault_set(f, errno, "fstat", "%s", path);
-	if (S_ISDIR(st.st_mode))
-		tree = mnt_fs_make(
-			"tmpfs", "mode=555",
-			MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, f);
-	else
-		tree = open_null(f);
-	return tree < 0 ? tree : cover(tree, target, path, f);
+	return S_ISDIR(st.st_mode) ? mask_directory(target, path, f) : mask_file(target, path, f);
+}
+
+static int cover_readonly(int target, const char *path, struct fault *f)
+{
+	cleanup_fd int tree = mnt_open_tree(target, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | AT_RECURSIVE, f);
+	int rc = tree < 0 ? tree : mnt_setattr(tree, MOUNT_ATTR_RDONLY, 0, 1, f);
+
+	return rc < 0 ? rc : cover(tree, target, path, f);
 }
 
 int mnt_readonly(const char *path, struct fault *f)
 {
-	cleanup_fd int target = open_target(path, f), tree = -1;
+	cleanup_fd int target = open_target(path, f);
 	int rc;
 
 	if (target < 0)
 		return target == -ENOENT ? 0 : target;
-	tree = mnt_open_tree(target, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | AT_RECURSIVE, f);
-	if (tree < 0)
-		return tree;
-	rc = mnt_setattr(tree, MOUNT_ATTR_RDONLY, 0, 1, f);
-	return rc < 0 ? rc : cover(tree, target, path, f);
+	rc = cover_readonly(target, path, f);
+	return rc == -ENOSYS ? plain_bind(target, target, path, MOUNT_ATTR_RDONLY, 1, f) : rc;
 }

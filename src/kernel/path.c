@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 
+#include "kernel/mount.h"
 #include "kernel/util.h"
 
 #define TRIES 64      /* a rename anywhere makes the kernel give up on a path with "..": EAGAIN */
@@ -23,7 +24,7 @@ struct walk {
 	int root; /* borrowed */
 	int here; /* the directory that was reached */
 	uint64_t resolve;
-	int64_t mount; /* the root's, for RESOLVE_NO_XDEV */
+	int mount; /* the root's, for RESOLVE_NO_XDEV */
 	int links;
 	char way[PATH_MAX];  /* the names from the root to here, if confined */
 	char rest[PATH_MAX]; /* what is to be walked yet */
@@ -31,18 +32,9 @@ struct walk {
 
 /* ---- where we are ---- */
 
-static int64_t mount_of(int fd)
-{
-	struct statx st;
-
-	if (statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &st) < 0 || !(st.stx_mask & STATX_MNT_ID))
-		return -ENOSYS;
-	return (int64_t)st.stx_mnt_id;
-}
-
 static int check_mount(const struct walk *w, int fd)
 {
-	return !(w->resolve & RESOLVE_NO_XDEV) || mount_of(fd) == w->mount ? 0 : -EXDEV;
+	return !(w->resolve & RESOLVE_NO_XDEV) || mnt_id_at(fd, "") == w->mount ? 0 : -EXDEV;
 }
 
 /* Takes 'fd' over. */
@@ -251,8 +243,8 @@ static int walk_once(int root, const char *path, int flags, mode_t mode, uint64_
 	if ((size_t)snprintf(w.rest, sizeof w.rest, "%s", path) >= sizeof w.rest)
 		return -ENAMETOOLONG;
 	w.here = openat(root, ".", DIRECTORY);
-	w.mount = resolve & RESOLVE_NO_XDEV && w.here >= 0 ? mount_of(w.here) : 0;
-	rc = w.here < 0 ? -errno : w.mount < 0 ? (int)w.mount : *path == '/' ? restart(&w) : 0;
+	w.mount = resolve & RESOLVE_NO_XDEV && w.here >= 0 ? mnt_id_at(w.here, "") : 0;
+	rc = w.here < 0 ? -errno : w.mount < 0 ? w.mount : *path == '/' ? restart(&w) : 0;
 	for (rc = rc < 0 ? rc : GO_ON; rc == GO_ON;)
 		rc = step(&w, flags, mode);
 	util_close(w.here);

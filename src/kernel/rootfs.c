@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "kernel/fscontext.h"
+#include "kernel/mount_plain.h"
 #include "kernel/util.h"
 
 struct directory {
@@ -112,28 +113,52 @@ static int make_applets(int root, struct fault *f)
 }
 
 /* With huge pages, where the kernel has them, busybox is one page and is copied twice as fast. */
-static int make_tmpfs(uint64_t size, const char *huge, struct fault *f)
+static void options(char data[128], const char *source, uint64_t size, int huge)
+{
+	snprintf(data, 128, size ? "%smode=755%s,size=%" PRIu64 : "%smode=755%s", source,
+		 huge ? ",huge=within_size" : "", size);
+}
+
+static int make_tmpfs(uint64_t size, int huge, struct fault *f)
 {
 	char data[128];
 
-	snprintf(data, sizeof data,
-		 size ? "source=luabox,mode=755%s,size=%" PRIu64 : "source=luabox,mode=755%s", huge, size);
+	options(data, "source=luabox,", size, huge);
 	return mnt_fs_make("tmpfs", data, 0, f);
+}
+
+int rootfs_fill(int root, struct fault *f)
+{
+	int rc = make_directories(root, f);
+
+	if (rc == 0)
+		rc = make_files(root, f);
+	return rc == 0 ? make_applets(root, f) : rc;
 }
 
 int rootfs_make(uint64_t size, struct fault *f)
 {
-	cleanup_fd int root = make_tmpfs(size, ",huge=within_size", f);
+	cleanup_fd int root = make_tmpfs(size, 1, f);
 	int rc;
 
 	if (root == -EINVAL)
-		root = make_tmpfs(size, "", f);
+		root = make_tmpfs(size, 0, f);
 	if (root < 0)
 		return root;
-	rc = make_directories(root, f);
-	if (rc == 0)
-		rc = make_files(root, f);
-	if (rc == 0)
-		rc = make_applets(root, f);
+	rc = rootfs_fill(root, f);
 	return rc < 0 ? rc : take_fd(&root);
+}
+
+int rootfs_mount(int target, uint64_t size, struct fault *f)
+{
+	char data[128];
+	const struct mnt_mount m = { "tmpfs", "luabox", "default root", 0, data };
+	int rc;
+
+	options(data, "", size, 1);
+	rc = plain_mount(&m, target, f);
+	if (rc != -EINVAL)
+		return rc;
+	options(data, "", size, 0);
+	return plain_mount(&m, target, f);
 }

@@ -19,4 +19,8 @@ extern const char rootfs_applets[];
  * writable; returns the mount's descriptor. Child-safe. */
 int rootfs_make(uint64_t size, struct fault *f);
 
+/* The two halves of it where there are no detached mounts: the tmpfs on a place, and what is in it. */
+int rootfs_mount(int target, uint64_t size, struct fault *f);
+int rootfs_fill(int root, struct fault *f);
+
 #endif

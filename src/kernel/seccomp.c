@@ -2,6 +2,7 @@
 #include "kernel/seccomp.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/seccomp.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -47,11 +48,15 @@ static int write_program(int fd, const struct sock_filter *program, size_t count
 	return n < 0 ? -errno : (size_t)n == count * sizeof *program ? 0 : -EIO;
 }
 
+/* A file without a name; elsewhere than in memory where the kernel hides memfd_create. */
 static int memory_file(struct fault *f)
 {
-	int fd = memfd_create("luabox-seccomp", MFD_CLOEXEC);
+	static const char *const directories[] = { "/dev/shm", "/tmp", "/run" };
+	int fd = memfd_create("luabox-seccomp", MFD_CLOEXEC), error = errno;
 
-	return fd < 0 ? fault_set(f, errno, "memfd_create", "luabox-seccomp") : fd;
+	for (size_t i = 0; fd < 0 && error == ENOSYS && i < sizeof directories / sizeof *directories; i++)
+		fd = open(directories[i], O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	return fd < 0 ? fault_set(f, error, "memfd_create", "luabox-seccomp") : fd;
 }
 
 int sec_keep(const struct sock_filter *program, size_t count, struct fault *f)

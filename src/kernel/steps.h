@@ -52,6 +52,7 @@ struct step {
 		struct {
 			const char *source; /* or a detached tree: */
 			int tree;           /* -1: none, or not opened yet */
+			int is_place;       /* 'tree' is no detached one, but the source itself */
 			const char *target;
 			uint64_t attributes; /* MOUNT_ATTR_* */
 			int recursive;

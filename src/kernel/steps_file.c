@@ -12,6 +12,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "kernel/mount_plain.h"
 #include "kernel/path.h"
 #include "kernel/steps.h"
 #include "kernel/util.h"
@@ -136,10 +137,21 @@ static int create(const char *path, int64_t what, struct fault *f)
 
 /* ---- the root ---- */
 
-static int open_source(struct step *st, struct fault *f)
+static int open_tree_of(struct step *st, struct fault *f)
 {
 	unsigned flags = OPEN_TREE_CLONE | (st->bind.recursive ? AT_RECURSIVE : 0);
-	int tree = mnt_open_tree(AT_FDCWD, st->bind.source, flags, f);
+	int tree = mnt_can_attach() ? mnt_open_tree(AT_FDCWD, st->bind.source, flags, f) : -ENOSYS;
+
+	if (tree != -ENOSYS)
+		return tree;
+	st->bind.is_place = 1;
+	tree = open(st->bind.source, O_PATH | O_CLOEXEC);
+	return tree < 0 ? fault_set(f, errno, "open_tree", "%s", st->bind.source) : tree;
+}
+
+static int open_source(struct step *st, struct fault *f)
+{
+	int tree = open_tree_of(st, f);
 
 	if (tree >= 0)
 		st->bind.tree = tree;
@@ -214,13 +226,32 @@ static int bind_tree(struct step *st, struct fault *f)
 	return rc < 0 ? rc : st->bind.tree;
 }
 
+static int attach_tree(const struct step *st, int tree, struct fault *f)
+{
+	const uint64_t attributes = st->bind.attributes;
+	int rc = attributes ? mnt_setattr(tree, attributes, 0, st->bind.recursive, f) : 0,
+	    late = rc == -ENOSYS;
+
+	rc = rc < 0 && !late ? rc : mnt_attach(tree, st->bind.target, f);
+	return rc == 0 && late ? plain_change(tree, attributes, 0, st->bind.recursive, f) : rc;
+}
+
+static int bind_place(const struct step *st, int source, struct fault *f)
+{
+	const char *path = st->bind.target;
+	cleanup_fd int target = open(path, O_PATH | O_CLOEXEC);
+
+	if (target < 0)
+		return fault_set(f, errno, "bind", "%s", path);
+	return plain_bind(source, target, path, st->bind.attributes, st->bind.recursive, f);
+}
+
 static int attach(struct step *st, int tree, struct fault *f)
 {
 	int rc = create(st->bind.target, st->bind.create, f);
 
-	if (rc == 0 && st->bind.attributes)
-		rc = mnt_setattr(tree, st->bind.attributes, 0, st->bind.recursive, f);
-	rc = rc < 0 ? rc : mnt_attach(tree, st->bind.target, f);
+	if (rc == 0)
+		rc = st->bind.is_place ? bind_place(st, tree, f) : attach_tree(st, tree, f);
 	return rc == -ENOENT && st->bind.optional ? 0 : rc;
 }
 
