@@ -24,7 +24,8 @@ userns = … }`). Before Linux 6.15 the kernel cannot copy detached mounts, and 
 own.
 @function default
 @treturn luabox.mount
-@raise luabox.error: EPERM without CAP_SYS_ADMIN, ENOSYS before Linux 5.12, or where a filter hides what it takes
+@raise luabox.error: EPERM without CAP_SYS_ADMIN, ENOSYS before Linux 5.12, or where a filter hides what it
+takes
 @see fsmount(2)
 @usage local root <close> = luabox.sys.rootfs.default()
 root:attach("/mnt")
