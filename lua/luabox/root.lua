@@ -121,7 +121,7 @@ local function add_files(steps, d, throw_away)
 end
 
 -- The embedded default root: the lower layer of all containers that have no other, as long as there is one of them.
--- Where the kernel has no overlay, copies no detached tree (before Linux 6.15) or has none that can be read-only (before
+-- Where the kernel has no overlay, copies no detached tree (before Linux 6.15) or makes none read-only (before
 -- 5.12), each has one of its own.
 local shared = setmetatable({}, { __mode = "v" })
 local has_overlay, copies -- nil until it was tried
