@@ -29,8 +29,8 @@ static int failed(int fs, int error, const char *op, const char *subject, struct
 {
 	fault_set(f, error, op, "%s", subject);
 	if (error == ENOSYS)
-		return lack_explain(f, op, "mount.mount does without it");
-	if (f)
+		lack_explain(f, op, "mount.mount does without it");
+	else if (f)
 		mnt_fs_words(fs, f->detail, sizeof f->detail);
 	return -error;
 }

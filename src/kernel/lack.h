@@ -7,7 +7,7 @@
 #include "kernel/fault.h"
 
 /* To a fault of ENOSYS: since which Linux there is 'call', and 'instead' (null: nothing), what to do without
- * it. Returns -f->error. Child-safe. */
-int lack_explain(struct fault *f, const char *call, const char *instead);
+ * it. Child-safe. */
+void lack_explain(struct fault *f, const char *call, const char *instead);
 
 #endif

@@ -320,8 +320,9 @@ int mnt_attach(int tree_fd, const char *target, struct fault *f)
 	error = errno;
 	fault_set(f, error, "move_mount", "%s", target);
 	if (error == ENOSYS)
-		return lack_explain(f, "move_mount", "mount.mount and mount.bind do without it");
-	explain_attach(error, tree_fd, target, f);
+		lack_explain(f, "move_mount", "mount.mount and mount.bind do without it");
+	else
+		explain_attach(error, tree_fd, target, f);
 	return -error;
 }
 

@@ -81,10 +81,10 @@ static int enter_names(int *back, struct fault *f)
 		return fault_set(f, errno, "open", "working directory");
 	}
 	fault_set(f, -names, "open", "/proc/self/fd");
-	return names != -ENOENT ? names
-				: fault_hint(f, "without open_tree(2) and move_mount(2) (Linux 5.2) mounts "
-						"in a root take a /proc: mount "
-						"it there first");
+	if (names == -ENOENT)
+		fault_hint(f, "without open_tree(2) and move_mount(2) (Linux 5.2) mounts in a root "
+			      "take a /proc: mount it there first");
+	return names;
 }
 
 static int leave_names(int back, int rc, struct fault *f)
@@ -120,7 +120,8 @@ static int open_mounted(const char *path, int source, struct fault *f)
 	if (st.st_dev == wanted.st_dev && st.st_ino == wanted.st_ino)
 		return take_fd(&fd);
 	fault_set(f, ESTALE, "mount", "%s", path);
-	return fault_hint(f, "somebody has put something else there meanwhile");
+	fault_hint(f, "somebody has put something else there meanwhile");
+	return -ESTALE;
 }
 
 int plain_bind(int source, int target, const char *path, uint64_t attributes, int recursive, struct fault *f)

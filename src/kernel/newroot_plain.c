@@ -50,13 +50,16 @@ static int put_path(const char *path, const struct place *p, struct fault *f)
 static int put_tree(int fd, const struct place *p, struct fault *f)
 {
 	cleanup_fd int tree = mnt_copy_tree(fd, f);
+	int rc;
 
 	if (tree < 0)
 		return tree;
 	if (move_mount(tree, "", p->fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) == 0)
 		return 0;
-	fault_set(f, errno, "move_mount", "detached root");
-	return errno == ENOSYS ? lack_explain(f, "move_mount", "give the root as a path") : -errno;
+	rc = fault_set(f, errno, "move_mount", "detached root");
+	if (rc == -ENOSYS)
+		lack_explain(f, "move_mount", "give the root as a path");
+	return rc;
 }
 
 static int put_default(uint64_t size, const struct place *p, struct fault *f)
