@@ -8,11 +8,13 @@
  */
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 
+#include "kernel/close_fds.h"
 #include "kernel/keep_message.h"
 #include "kernel/util.h"
 
@@ -100,12 +102,12 @@ static int handle(struct keep_list *l, struct keep_message *m, size_t length, in
 	return rc;
 }
 
-/* Until the run is over. 'run' is its pidfd, or -1. What it had sent before it died is
+/* Until the run is over. What it had sent before it died is
  * heard too: a claim's descriptor that is still in the socket would hold its lock. */
-static void serve(struct keep_list *l, int run)
+static void serve(struct keep_list *l)
 {
 	static struct keep_message m;
-	struct pollfd p[] = { { .fd = SOCKET, .events = POLLIN }, { .fd = run, .events = POLLIN } };
+	struct pollfd p[] = { { .fd = SOCKET, .events = POLLIN }, { .fd = RUN, .events = POLLIN } };
 	size_t length;
 	int fd;
 
@@ -121,8 +123,6 @@ static void serve(struct keep_list *l, int run)
 			return;
 		if (p[0].revents & POLLHUP)
 			p[0].fd = -1;
-		if (run < 0 && p[0].fd < 0)
-			return;
 	}
 }
 
@@ -147,23 +147,17 @@ static int undo_all(struct keep_list *l, int dir)
 static int arrange(int *fds)
 {
 	for (int i = 0; i < OPEN - SOCKET; i++)
-		if (fds[i] >= 0 && (fds[i] = fcntl(fds[i], F_DUPFD, OPEN)) < 0)
+		if ((fds[i] = fcntl(fds[i], F_DUPFD, OPEN)) < 0)
 			return -errno;
-	for (int i = 0; i < OPEN - SOCKET; i++) {
-		if (fds[i] < 0)
-			close(SOCKET + i);
-		else if (retry_eintr(dup2(fds[i], SOCKET + i)) < 0)
+	for (int i = 0; i < OPEN - SOCKET; i++)
+		if (retry_eintr(dup2(fds[i], SOCKET + i)) < 0)
 			return -errno;
-	}
 	for (int fd = 0; fd < SOCKET; fd++)
 		close(fd);
 	for (int fd = 0; fd < SOCKET; fd++)
 		if (retry_eintr(open("/dev/null", O_RDWR)) < 0)
 			return -errno;
-	if (syscall(SYS_close_range, OPEN, ~0U, 0) < 0)
-		for (int fd = OPEN; fd < sysconf(_SC_OPEN_MAX); fd++)
-			close(fd);
-	return 0;
+	return close_fds(OPEN, ~0U, 0);
 }
 
 /* All signals are blocked already. */
@@ -215,16 +209,33 @@ static int begin(struct keep_list *l, int *dir, const struct keep_header *h, con
 	return rc < 0 ? rc : l->end < 0 ? -errno : 0;
 }
 
+/* Before Linux 5.3, in place of the run's pidfd: the signal of a parent's death, as a descriptor. */
+static int watch_parent(pid_t run)
+{
+	sigset_t death;
+	int fd;
+
+	sigemptyset(&death);
+	sigaddset(&death, SIGUSR1);
+	prctl(PR_SET_PDEATHSIG, SIGUSR1);
+	if (getppid() != run)
+		raise(SIGUSR1);
+	fd = signalfd(-1, &death, 0);
+	return fd < 0 ? -errno : fd;
+}
+
 _Noreturn void keep_serve(int socket, int run, const struct keep_header *h, const char *name)
 {
 	struct keep_list l = { .journal = -1 };
-	int dir = -1, left = 0;
-	int rc = arrange((int[]){ socket, run });
+	int dir = -1, left = 0, rc = 0;
 
+	if (run < 0)
+		run = rc = watch_parent(h->pid);
+	rc = rc < 0 ? rc : arrange((int[]){ socket, run });
 	rc = rc < 0 ? rc : become_keeper();
 	rc = rc < 0 ? rc : begin(&l, &dir, h, name);
 	if (rc == 0) {
-		serve(&l, run < 0 ? -1 : RUN);
+		serve(&l);
 		left = undo_all(&l, dir);
 	}
 	if (l.journal >= 0 && !left) {

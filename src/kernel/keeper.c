@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -165,7 +166,7 @@ static int await_greeting(struct keeper *k, struct fault *f)
 
 static int launch(struct keeper *k, const struct keep_header *h, struct fault *f)
 {
-	cleanup_fd int run = (int)syscall(SYS_pidfd_open, getpid(), 0); /* none before Linux 5.3 */
+	cleanup_fd int run = pidfd_open(getpid(), 0);
 	struct timeval patience = { .tv_sec = PATIENCE };
 	int pair[2], rc;
 
