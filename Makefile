@@ -52,6 +52,7 @@ KERNEL = \
 	idmap \
 	init \
 	journal \
+	keep_handle \
 	keep_message \
 	keep_net \
 	keep_serve \

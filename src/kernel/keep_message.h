@@ -37,6 +37,10 @@ struct keep_greeting {
 ssize_t keep_send(int socket, struct iovec *v, size_t parts, int fd);
 ssize_t keep_receive(int socket, void *data, size_t size, int flags, int *fd);
 
+/* Does what the message says to the list: all of it, or nothing. 'length' is that of its lines; 'fd' (or -1)
+ * came with it and goes with its first line. Returns 0 or -errno. */
+int keep_handle(struct keep_list *l, struct keep_message *m, size_t length, int fd);
+
 /* The keeper's life, in a process of its own, all signals blocked. 'run' is the pidfd of the run, or -1. */
 _Noreturn void keep_serve(int socket, int run, const struct keep_header *h, const char *name);
 

@@ -10,6 +10,7 @@
 
 #include "binding/value.h"
 #include "kernel/cgroup.h"
+#include "kernel/keep_message.h"
 #include "kernel/netlink.h"
 #include "kernel/netlink_check.h"
 #include "kernel/spawn.h"
@@ -161,8 +162,26 @@ static void test_processes(void)
 	rmdir(path);
 }
 
+/* ---- the keeper's socket ---- */
+
+static void test_keeper(void)
+{
+	struct keep_message m = { .first = 1, .count = UINT32_MAX, .kind = '-' };
+	struct keep_list l = { .journal = -1 };
+
+	is_integer(keep_handle(&l, &m, 0, -1), -EINVAL, "four billion records to forget");
+	m = (struct keep_message){ .count = 1, .kind = '+', .lines = "file /nowhere/x\n" };
+	is_integer(keep_handle(&l, &m, 16, -1), -EINVAL, "a record without a number");
+	m = (struct keep_message){ .first = UINT32_MAX, .count = 1, .kind = '-' };
+	is_integer(keep_handle(&l, &m, 0, -1), -EINVAL, "numbers that wrap around");
+	m = (struct keep_message){ .first = 1, .count = 2, .kind = '+', .lines = "file /nowhere/x\n" };
+	is_integer(keep_handle(&l, &m, 16, -1), -EINVAL, "fewer lines than it says");
+	is_integer((long long)l.count, 0, "and nothing is on the list");
+}
+
 int main(void)
 {
+	test_keeper();
 	test_report();
 	test_value();
 	test_messages();

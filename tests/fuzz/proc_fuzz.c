@@ -24,9 +24,11 @@ static void read_status(void)
 static void read_stat(void)
 {
 	struct keep_header h;
+	struct fault f;
+	uint64_t start;
 
-	keep_start_time(1);
-	keep_header_here(&h);
+	keep_start_time(1, &start);
+	keep_header_here(&h, &f);
 	fuzz_require(memchr(h.boot, '\0', sizeof h.boot));
 }
 
