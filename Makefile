@@ -80,6 +80,7 @@ KERNEL = \
 	nft_object \
 	nft_rule \
 	nft_value \
+	nsscan \
 	path \
 	pipe \
 	port \
@@ -117,6 +118,7 @@ BINDING = \
 	mount \
 	mount_detached \
 	namespace \
+	namespace_scan \
 	net \
 	net_address \
 	net_field \
@@ -172,15 +174,19 @@ MODULES = \
 	luabox.container_running \
 	luabox.drawing \
 	luabox.endpoint \
+	luabox.enter \
 	luabox.error \
 	luabox.free_subnet \
 	luabox.gateway \
 	luabox.gc \
+	luabox.json \
 	luabox.keeper \
 	luabox.limits \
+	luabox.ls \
 	luabox.missing_library \
 	luabox.names \
 	luabox.network \
+	luabox.ns \
 	luabox.option_kinds \
 	luabox.options \
 	luabox.port_map \

@@ -34,7 +34,9 @@ void program_options_help(const char *name)
 	printf("  --help    show this\n"
 	       "  --version show the program's version\n"
 	       "Commands, where no script has the name:\n"
-	       "  gc        undo what killed runs left\n");
+	       "  enter     run a program in the namespaces of a process\n"
+	       "  gc        undo what killed runs left\n"
+	       "  ls        list namespaces\n");
 }
 
 /* Reads the option at argv[i]; returns how many words it takes, or 0 if it is wrong. */

@@ -567,12 +567,33 @@ static int do_chown(lua_State *L)
 	return done(L, file_chown(o.root, path, o.nofollow, uid, gid, &f), &f);
 }
 
+/***
+Changes the working directory of the process.
+@function chdir
+@tparam string|handle directory a path, or an open directory
+@raise luabox.error: ENOENT, ENOTDIR, EACCES
+@see chdir(2)
+@usage luabox.sys.file.chdir("/")
+*/
+static int do_chdir(lua_State *L)
+{
+	int fd = box_tofd(L, 1);
+	const char *path = fd < 0 ? box_checkpath(L, 1) : lua_pushfstring(L, "descriptor %d", fd);
+
+	if ((fd < 0 ? chdir(path) : fchdir(fd)) < 0)
+		return box_fail(L, errno, "chdir", path);
+	return 0;
+}
+
 static const luaL_Reg functions[] = {
-	{ "chmod", do_chmod },   { "chown", do_chown },       { "exists", do_exists },
-	{ "list", do_list },     { "lstat", do_lstat },       { "mkdir", do_mkdir },
-	{ "read", do_read },     { "readlink", do_readlink }, { "realpath", do_realpath },
-	{ "rmdir", do_rmdir },   { "stat", do_stat },         { "symlink", do_symlink },
-	{ "unlink", do_unlink }, { "write", do_write },       { NULL, NULL },
+	{ "chdir", do_chdir },       { "chmod", do_chmod },
+	{ "chown", do_chown },       { "exists", do_exists },
+	{ "list", do_list },         { "lstat", do_lstat },
+	{ "mkdir", do_mkdir },       { "read", do_read },
+	{ "readlink", do_readlink }, { "realpath", do_realpath },
+	{ "rmdir", do_rmdir },       { "stat", do_stat },
+	{ "symlink", do_symlink },   { "unlink", do_unlink },
+	{ "write", do_write },       { NULL, NULL },
 };
 
 BOX_MODULE(file)

@@ -17,6 +17,7 @@ it, and unless it is attached before, it ends with its handle.
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "kernel/mount.h"
 #include "kernel/mountinfo.h"
@@ -387,16 +388,19 @@ static int mount_pivot_root(lua_State *L)
 Changes the root directory of the process, and goes there. It confines nobody who is root inside: `pivot_root`
 does.
 @function chroot
-@string path
+@tparam string|handle directory a path, or an open directory
 @raise luabox.error: EPERM, ENOENT, ENOTDIR
 @see chroot(2)
 @usage luabox.sys.mount.chroot("/")
 */
 static int mount_chroot(lua_State *L)
 {
-	const char *path = box_checkpath(L, 1);
+	int fd = box_tofd(L, 1);
+	const char *path = fd < 0 ? box_checkpath(L, 1) : ".";
 	struct fault f;
 
+	if (fd >= 0 && fchdir(fd) < 0)
+		return box_fail(L, errno, "fchdir", lua_pushfstring(L, "descriptor %d", fd));
 	return done(L, mnt_chroot(path, &f), &f);
 }
 

@@ -417,6 +417,7 @@ static const luaL_Reg functions[] = {
 	{ "create", namespace_create },
 	{ "enter", namespace_enter },
 	{ "open", namespace_open },
+	{ "processes", namespace_processes },
 	{ "unpin", namespace_unpin },
 	{ "unshare", namespace_unshare },
 	{ "write_id_maps", namespace_write_id_maps },

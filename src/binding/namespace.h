@@ -21,4 +21,7 @@ extern const struct box_name box_namespace_types[];
  * replaces it by the userdata that 'map' points into. */
 void box_check_idmap(lua_State *L, int arg, const char *name, struct idmap *map);
 
+/* namespace.processes (namespace_scan.c) */
+int namespace_processes(lua_State *L);
+
 #endif

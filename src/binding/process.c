@@ -30,7 +30,9 @@ layer over it, in `upper` and `work` or thrown away at the end, of at most `size
 - `{ "no_new_privs" }`, `{ "seccomp", filter = }`,
 `{ "capabilities", bounding =, permitted =, effective =, inheritable =, ambient =, keep = false }`: sets that
 are not given stay
-- `{ "user", uid =, gid =, groups = {} }`, `{ "setsid" }`, `{ "session_keyring" }`, `{ "chdir", path = }`
+- `{ "user", uid =, gid =, groups = {} }`, `{ "setsid" }`, `{ "session_keyring" }`, `{ "chdir", path = | fd =
+}`
+- `{ "chroot", path = | fd = }`: chroot(2) and chdir("/"), for a root that others hold, of `/proc/PID/root`
 - `{ "call", ["function"] = f }`: a Lua function, in a fork
 @module luabox.sys.process
 */
@@ -38,8 +40,10 @@ are not given stay
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <unistd.h>
 
 #include "binding/signal.h"
@@ -586,6 +590,28 @@ int process_exit(lua_State *L)
 }
 
 /***
+A pidfd of any process, to enter its namespaces or to wait for its end; it stays that process's.
+@function pidfd
+@tparam integer pid
+@treturn luabox.fd
+@raise luabox.error: ESRCH
+@see pidfd_open(2)
+@usage local process = luabox.sys.process
+local fd <close> = process.pidfd(process.id())
+*/
+static int process_open_pidfd(lua_State *L)
+{
+	lua_Integer pid = luaL_checkinteger(L, 1);
+	struct box_fd *h = box_fd_new(L);
+
+	luaL_argcheck(L, pid > 0 && pid <= INT_MAX, 1, "is not a pid");
+	h->fd = pidfd_open((pid_t)pid, 0);
+	if (h->fd < 0)
+		return box_fail(L, errno, "pidfd_open", lua_pushfstring(L, "process %d", (int)pid));
+	return 1;
+}
+
+/***
 The number of this process, in its own pid namespace.
 @function id
 @treturn integer
@@ -621,6 +647,7 @@ static const luaL_Reg functions[] = {
 	{ "exit", process_exit },
 	{ "id", process_id },
 	{ "owner", process_owner },
+	{ "pidfd", process_open_pidfd },
 	{ "communicate", process_communicate },
 	{ "guard", process_guard },
 	{ NULL, NULL },

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * luabox.sys.process.guard.
  */
+/***
+@submodule luabox.sys.process
+*/
 #include "binding/process.h"
 
 #define GUARD_TYPE "luabox.guard"

@@ -93,6 +93,22 @@ static void finish_cgroup(struct reader *r, struct step *st)
 	lua_pop(L, 1);
 }
 
+/* ---- places ---- */
+
+static const struct box_opt place_options[] = {
+	{ "path", BOX_STRING, FIELD(place.path), .min = 1, .max = PATH_MAX - 1 },
+	{ "fd", BOX_FD, FIELD(place.fd) },
+	{ 0 },
+};
+
+static void finish_place(struct reader *r, struct step *st)
+{
+	if (!st->place.path && st->place.fd < 0)
+		box_option_error(r->L, 1, r->where, "path", "is missing: a path or an 'fd' is needed");
+	if (st->place.path && st->place.fd >= 0)
+		box_option_error(r->L, 1, r->where, "fd", "is one place, and 'path' another");
+}
+
 /* ---- mounts ---- */
 
 static const struct box_opt propagation_options[] = {
@@ -365,9 +381,10 @@ static const struct step_type types[] = {
 	{ "call", call_options, { step_call }, finish_call },
 	{ "capabilities", capability_options, { step_capabilities }, finish_capabilities },
 	{ "cgroup", cgroup_options, { step_cgroup }, finish_cgroup },
-	{ "chdir", path_options, { step_chdir } },
+	{ "chdir", place_options, { step_chdir, .place.fd = -1 }, finish_place },
 	{ "chmod", chmod_options, { step_chmod } },
 	{ "chown", chown_options, { step_chown, .file = { .uid = -1, .gid = -1 } } },
+	{ "chroot", place_options, { step_chroot, .place.fd = -1 }, finish_place },
 	{ "detach_root", no_options, { step_detach_root }, finish_detach_root },
 	{ "domainname", hostname_options, { step_domainname } },
 	{ "hostname", hostname_options, { step_hostname } },

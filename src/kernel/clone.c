@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -82,6 +83,15 @@ static long copy_memory(struct clone_args *a, struct start *s, int *pidfd)
 	return rc < 0 ? -errno : rc;
 }
 
+/* After unshare(CLONE_NEWPID), or setns into a pid namespace. */
+static int children_go_elsewhere(void)
+{
+	struct stat own, children;
+
+	return stat("/proc/self/ns/pid", &own) == 0 &&
+	       (stat("/proc/self/ns/pid_for_children", &children) < 0 || own.st_ino != children.st_ino);
+}
+
 static void explain(struct fault *f, uint64_t flags)
 {
 	if (f->error == EPERM && (flags & CLONE_NEWUSER))
@@ -93,6 +103,10 @@ static void explain(struct fault *f, uint64_t flags)
 		fault_hint(
 			f,
 			"the limit on namespaces is reached: see the files user.max_*_namespaces of sysctl");
+	else if (f->error == ENOMEM && children_go_elsewhere())
+		fault_hint(f, "the children of this process go into another pid namespace (unshare or enter "
+			      "\"pid\"), "
+			      "whose first process has ended; nobody can be started in it any more");
 	else if (f->error == EAGAIN)
 		fault_hint(f, "the limit on processes is reached: RLIMIT_NPROC, pids.max or kernel.pid_max");
 	else if (f->error == EBADF && (flags & CLONE_INTO_CGROUP))

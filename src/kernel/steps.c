@@ -188,7 +188,9 @@ int step_user(struct step *st, struct steps *s, struct fault *f)
 int step_chdir(struct step *st, struct steps *s, struct fault *f)
 {
 	(void)s;
-	return proc_chdir(st->file.path, f);
+	if (st->place.path)
+		return proc_chdir(st->place.path, f);
+	return fchdir(st->place.fd) < 0 ? fault_set(f, errno, "fchdir", "descriptor %d", st->place.fd) : 0;
 }
 
 int step_setsid(struct step *st, struct steps *s, struct fault *f)

@@ -82,6 +82,10 @@ struct step {
 		} capabilities;
 		const struct sock_fprog *filter;
 		struct proc_user user;
+		struct {
+			const char *path; /* or a descriptor: */
+			int fd;
+		} place;
 		int64_t number;
 		int function;
 	};
@@ -112,6 +116,6 @@ step_function step_setns, step_unshare, step_cgroup, step_hostname, step_domainn
 
 /* the file system (steps_file.c) */
 step_function step_propagation, step_root, step_detach_root, step_mount, step_bind, step_mkdir, step_symlink,
-	step_mknod, step_write, step_unlink, step_chmod, step_chown, step_mask, step_readonly;
+	step_mknod, step_write, step_unlink, step_chmod, step_chown, step_mask, step_readonly, step_chroot;
 
 #endif

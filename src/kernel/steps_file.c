@@ -416,3 +416,13 @@ int step_chown(struct step *st, struct steps *s, struct fault *f)
 		return fault_hint(f, "an id that has no mapping in the user namespace");
 	return -f->error;
 }
+
+int step_chroot(struct step *st, struct steps *s, struct fault *f)
+{
+	(void)s;
+	if (st->place.path)
+		return mnt_chroot(st->place.path, f);
+	if (fchdir(st->place.fd) < 0)
+		return fault_set(f, errno, "fchdir", "descriptor %d", st->place.fd);
+	return mnt_chroot(".", f);
+}

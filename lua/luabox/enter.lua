@@ -1,0 +1,145 @@
+--- `luabox enter`: a program in the namespaces of another process, with nsenter's options.
+-- @module luabox.enter
+local ns = require "luabox.ns"
+local sys = require("luabox").sys
+
+local M = {}
+
+local USAGE = [==[
+usage: luabox enter [options] PID|NAME [--] [COMMAND [ARGUMENT...]]
+Runs a command (your shell by default) in the namespaces of a process. NAME is a network namespace of `ip netns`, or
+the host name of a container. Without options: all namespaces that differ, the root and the working directory.
+  -t, --target PID  the process, as nsenter(1) has it
+  -m, --mount   -u, --uts   -i, --ipc   -n, --net   -p, --pid   -U, --user   -C, --cgroup   -T, --time
+                    these namespaces only
+  -a, --all         all namespaces that differ
+  -r, --root        its root directory
+  -w, --wd          its working directory
+]==]
+
+local TYPES = {
+  ["-m"] = "mnt", ["--mount"] = "mnt", ["-u"] = "uts", ["--uts"] = "uts", ["-i"] = "ipc", ["--ipc"] = "ipc",
+  ["-n"] = "net", ["--net"] = "net", ["-p"] = "pid", ["--pid"] = "pid", ["-U"] = "user", ["--user"] = "user",
+  ["-C"] = "cgroup", ["--cgroup"] = "cgroup", ["-T"] = "time", ["--time"] = "time",
+}
+local OTHERS = { ["-a"] = "all", ["--all"] = "all", ["-r"] = "root", ["--root"] = "root", ["-w"] = "cwd",
+  ["--wd"] = "cwd" }
+
+-- ---- the command line ----
+
+-- The options, or nil and what is wrong.
+local function read(arguments)
+  local o, types, i = {}, {}, 1
+  while arguments[i] and arguments[i]:find "^%-" and arguments[i] ~= "--" do
+    local word = arguments[i]
+    local target = word:match "^%-t(%d+)$" or word:match "^%-%-target=(.+)$"
+    if target then
+      o.target = target
+    elseif word == "-t" or word == "--target" then
+      i = i + 1
+      o.target = arguments[i]
+    elseif TYPES[word] then
+      types[#types + 1] = TYPES[word]
+    elseif OTHERS[word] then
+      o[OTHERS[word]] = true
+    else
+      return nil, ("unknown option '%s'"):format(word)
+    end
+    i = i + 1
+  end
+  if not o.target and arguments[i] ~= "--" then
+    o.target = arguments[i]
+    i = i + 1
+  end
+  if arguments[i] == "--" then i = i + 1 end
+  o.types = #types > 0 and table.concat(types, ",") or nil
+  o.command = table.move(arguments, i, #arguments, 1, {})
+  return o.target and o, "a process or a name is needed"
+end
+
+-- ---- who is meant ----
+
+local function host_name(pid)
+  local ok, name = pcall(ns.call, pid, { types = "uts" }, sys.system.hostname)
+  return ok and name or nil
+end
+
+-- Whether 'a' stands for its UTS namespace rather than 'b': who made it may be there as well, outside of the others.
+local function is_further_in(a, b, own)
+  if not b then return true end
+  local a_in, b_in = a.namespaces.pid ~= own.pid, b.namespaces.pid ~= own.pid
+  if a_in ~= b_in then return a_in end
+  return a.pid < b.pid
+end
+
+-- A process in each UTS namespace with this host name, other than our own.
+local function containers(name)
+  local own, first, found = ns.of(), {}, {}
+  for _, p in ipairs(sys.namespace.processes()) do
+    local id = p.namespaces.uts
+    if id and id ~= own.uts and is_further_in(p, first[id], own) then first[id] = p end
+  end
+  for _, p in pairs(first) do
+    if host_name(p.pid) == name then found[#found + 1] = p.pid end
+  end
+  table.sort(found)
+  return found
+end
+
+-- A pid, or the handle of a named namespace; or nil and what is wrong.
+local function resolve(target)
+  local pid = math.tointeger(tonumber(target))
+  if pid then return pid > 0 and pid or nil, ("'%s' is not a pid"):format(target) end
+  for _, name in ipairs(ns.names()) do
+    if name == target then return nil, nil, ns.open(name) end
+  end
+  local found = containers(target)
+  if #found == 1 then return found[1] end
+  if #found > 1 then
+    return nil, ("'%s' is the host name of several: processes %s"):format(target, table.concat(found, ", "))
+  end
+  return nil, ("there is no network namespace and no container with the name '%s'; `luabox ls` shows what there is")
+    :format(target)
+end
+
+local function run(o, pid, namespace)
+  local command = #o.command > 0 and o.command or { os.getenv "SHELL" or "/bin/sh" }
+  if namespace then
+    local process <close> = sys.process.spawn { program = command, join = { namespace } }
+    return process:wait()
+  end
+  local plain = not (o.types or o.all or o.root or o.cwd)
+  return ns.run(pid, { types = o.types or (o.root or o.cwd) and not o.all and "" or nil, root = o.root or plain,
+    cwd = o.cwd or plain }, command)
+end
+
+--- The command line.
+-- @tparam {string,...} arguments
+-- @treturn int the command's exit status, 128 and its signal's number if one killed it; 125 if it was not started; 2
+--   for wrong arguments
+-- @usage assert(luabox.enter.main { "--help" } == 0)
+function M.main(arguments)
+  if arguments[1] == "--help" or arguments[1] == "-h" then
+    io.stdout:write(USAGE)
+    return 0
+  end
+  local o, problem = read(arguments)
+  if not o then
+    io.stderr:write(("luabox enter: %s\n"):format(problem), USAGE)
+    return 2
+  end
+  local pid, unknown, namespace = resolve(o.target)
+  if unknown and not pid then
+    io.stderr:write(("luabox enter: %s\n"):format(unknown))
+    return 125
+  end
+  local ok, result = pcall(run, o, pid, namespace)
+  if namespace then namespace:close() end
+  if not ok then
+    io.stderr:write(("luabox enter: %s\n"):format(result))
+    return 125
+  end
+  return result.code or 128 + sys.signal.number(result.signal)
+end
+
+return M

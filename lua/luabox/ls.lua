@@ -1,0 +1,156 @@
+--- `luabox ls`: the namespaces that there are, in lsns's columns.
+-- @module luabox.ls
+local json = require "luabox.json"
+local ns = require "luabox.ns"
+local options = require "luabox.options"
+
+local M = {}
+
+local USAGE = [[
+usage: luabox ls [options] [NAMESPACE]
+Lists the namespaces that this user may see, or the processes in the one with the given id.
+  -t, --type TYPES     only these: a comma list of cgroup, ipc, mnt, net, pid, time, user, uts
+  -p, --task PID       only those that this process is in
+  -o, --output COLUMNS a comma list of NS, TYPE, NPROCS, PID, USER, UID, COMMAND, PATH, PNS (the namespace above)
+  -n, --noheadings     no line of headings
+  -J, --json           as JSON
+      --held           those, too, that only a descriptor holds, with its process
+]]
+
+-- Columns: what to take of an entry, whether it is a number.
+local COLUMNS = {
+  NS = { "id", true }, TYPE = { "type" }, NPROCS = { "processes", true }, PID = { "pid", true }, UID = { "uid", true },
+  USER = { "user" }, COMMAND = { "command" }, PATH = { "path" }, PNS = { "parent", true }, PPID = { "ppid", true },
+}
+
+local DEFAULT, OF_ONE = { "NS", "TYPE", "NPROCS", "PID", "USER", "COMMAND" }, { "PID", "PPID", "USER", "COMMAND" }
+
+-- ---- the command line ----
+
+local WORDS = {
+  ["-t"] = "types", ["--type"] = "types", ["-p"] = "pid", ["--task"] = "pid", ["-o"] = "columns",
+  ["--output"] = "columns",
+}
+local FLAGS = { ["-n"] = "bare", ["--noheadings"] = "bare", ["-J"] = "json", ["--json"] = "json", ["--held"] = "held" }
+
+local function read_columns(text)
+  local list = {}
+  for word in text:gmatch "[^,%s]+" do
+    local name = word:upper()
+    if not COLUMNS[name] then return nil, ("there is no column '%s'"):format(word) end
+    list[#list + 1] = name
+  end
+  return #list > 0 and list or nil, "no column is named"
+end
+
+local function read_value(o, name, text)
+  if name == "types" then
+    o.types = text
+  elseif name == "pid" then
+    o.pid = math.tointeger(tonumber(text))
+    if not o.pid then return ("'%s' is not a pid"):format(text) end
+  else
+    local problem
+    o.columns, problem = read_columns(text)
+    return not o.columns and problem or nil
+  end
+end
+
+-- The options, or nil and what is wrong.
+local function read(arguments)
+  local o, i = {}, 1
+  while i <= #arguments do
+    local word = arguments[i]
+    if FLAGS[word] then
+      o[FLAGS[word]] = true
+    elseif WORDS[word] then
+      i = i + 1
+      if not arguments[i] then return nil, ("'%s' needs a value"):format(word) end
+      local problem = read_value(o, WORDS[word], arguments[i])
+      if problem then return nil, problem end
+    elseif word:find "^%-" or o.one or not word:find "^%d+$" then
+      return nil, ("unknown argument '%s'"):format(word)
+    else
+      o.one = tonumber(word)
+    end
+    i = i + 1
+  end
+  return o
+end
+
+-- ---- the table ----
+
+local function cell(entry, column)
+  local value = entry[COLUMNS[column][1]]
+  if value == nil and column == "COMMAND" then
+    value = entry.path or entry.holder and ("held by process %d"):format(entry.holder)
+  end
+  return value == nil and "" or tostring(value)
+end
+
+local function widths_of(rows, columns, bare)
+  local widths = {}
+  for i, column in ipairs(columns) do
+    widths[i] = bare and 0 or #column
+    for _, entry in ipairs(rows) do widths[i] = math.max(widths[i], utf8.len(cell(entry, column)) or 0) end
+  end
+  return widths
+end
+
+local function line(columns, widths, text_of)
+  local parts = {}
+  for i, column in ipairs(columns) do
+    local text = text_of(column)
+    local blanks = (" "):rep(widths[i] - (utf8.len(text) or #text))
+    parts[i] = COLUMNS[column][2] and blanks .. text or i < #columns and text .. blanks or text
+  end
+  return (table.concat(parts, " "):gsub("%s+$", ""))
+end
+
+local function print_table(rows, columns, bare)
+  local widths = widths_of(rows, columns, bare)
+  if not bare then print(line(columns, widths, function(column) return column end)) end
+  for _, entry in ipairs(rows) do
+    print(line(columns, widths, function(column) return cell(entry, column) end))
+  end
+end
+
+local function print_json(what, rows, columns)
+  local list = {}
+  for i, entry in ipairs(rows) do
+    list[i] = {}
+    for _, column in ipairs(columns) do list[i][column:lower()] = entry[COLUMNS[column][1]] end
+  end
+  print(json.encode { [what] = list })
+end
+
+--- The command line.
+-- @tparam {string,...} arguments
+-- @treturn int the exit status: 0; 1 if there is no such namespace or process; 2 for wrong arguments
+-- @usage assert(luabox.ls.main { "--help" } == 0)
+function M.main(arguments)
+  if arguments[1] == "--help" or arguments[1] == "-h" then
+    io.stdout:write(USAGE)
+    return 0
+  end
+  local o, problem = read(arguments)
+  if o and o.types then
+    local ok, text = pcall(options.argument, ns.types, o.types, "ls")
+    if not ok then problem, o = text:match "%((.*)%)$" or text, nil end
+  end
+  if not o then
+    io.stderr:write(("luabox ls: %s\n"):format(problem), USAGE)
+    return 2
+  end
+  local ok, rows = pcall(o.one and ns.processes or ns.list,
+    o.one or { types = o.types, pid = o.pid, held = o.held })
+  if not ok then
+    io.stderr:write(("luabox ls: %s\n"):format(rows))
+    return 1
+  end
+  local columns = o.columns or (o.one and OF_ONE or DEFAULT)
+  if o.json then print_json(o.one and "processes" or "namespaces", rows, columns) else print_table(rows, columns, o.bare) end
+  return 0
+end
+
+return M

@@ -1,0 +1,421 @@
+--- Namespaces from above: which there are, who is in them, going into them, and network namespaces with names.
+-- What `lsns`, `nsenter` and `ip netns` do. `luabox ls` and `luabox enter` are its commands.
+-- @module luabox.ns
+local errors = require "luabox.error"
+local options = require "luabox.options"
+local sys = require("luabox").sys
+
+local M = {}
+
+local TYPES = { "cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts" }
+local NAMED = "/run/netns"
+
+-- ---- what there is ----
+
+-- What a link of /proc/PID/ns says: "net:[4026531840]".
+local function parse_link(text)
+  local type, id = (text or ""):match "^(%a+):%[(%d+)%]$"
+  return type, math.tointeger(id)
+end
+
+local function contents(path)
+  local ok, text = pcall(sys.file.read, path)
+  return ok and text or ""
+end
+
+-- The program and its arguments; a kernel thread, and one that is ending, has but its name.
+local function command_of(pid, name)
+  local text = contents(("/proc/%d/cmdline"):format(pid)):gsub("%z+$", ""):gsub("%c", " ")
+  return text ~= "" and text or name
+end
+
+local function user_names()
+  local names = {}
+  for name, uid in contents("/etc/passwd"):gmatch "([^:\n]+):[^:\n]*:(%d+):[^\n]*" do
+    names[tonumber(uid)] = names[tonumber(uid)] or name
+  end
+  return names
+end
+
+-- Namespaces by type and id, made as they are seen.
+local function new_table(types)
+  local seen, list = {}, {}
+  for _, type in ipairs(types) do seen[type] = {} end
+  return seen, list, function(type, id)
+    local of_type = seen[type]
+    if not (of_type and id) then return nil end
+    local entry = of_type[id]
+    if not entry then
+      entry = { type = type, id = id, processes = 0 }
+      of_type[id] = entry
+      list[#list + 1] = entry
+    end
+    return entry
+  end
+end
+
+local function add_processes(entry_of, types, processes)
+  for _, p in ipairs(processes) do
+    for _, type in ipairs(types) do
+      local entry = entry_of(type, p.namespaces[type])
+      if entry then
+        entry.processes = entry.processes + 1
+        if not entry.first or p.pid < entry.first.pid then entry.first = p end
+      end
+    end
+  end
+end
+
+local function add_pins(entry_of)
+  for _, mount in ipairs(sys.mount.list()) do
+    if mount.type == "nsfs" then
+      local entry = entry_of(parse_link(mount.root))
+      if entry then entry.path = entry.path or mount.target end
+    end
+  end
+end
+
+-- Those that only a descriptor holds, such as a luabox.network's switch.
+local function add_held(entry_of, processes)
+  for _, p in ipairs(processes) do
+    local directory = ("/proc/%d/fd"):format(p.pid)
+    local ok, names = pcall(sys.file.list, directory)
+    for _, name in ipairs(ok and names or {}) do
+      local found, link = pcall(sys.file.readlink, directory .. "/" .. name)
+      local entry = found and entry_of(parse_link(link))
+      if entry then entry.holder = entry.holder or p.pid end
+    end
+  end
+end
+
+local function open(entry)
+  local ok, ns
+  if entry.first then
+    ok, ns = pcall(sys.namespace.open, entry.type, entry.first.pid)
+  elseif entry.path then
+    ok, ns = pcall(sys.namespace.open, entry.type, entry.path)
+  end
+  return ok and ns or nil
+end
+
+-- The ones above are reached from those below, though nobody may be in them.
+local function add_parents(list, entry_of)
+  for _, entry in ipairs(list) do
+    local ns <close> = (entry.type == "pid" or entry.type == "user") and open(entry) or nil
+    local ok, parent = pcall(function() return ns and ns:parent() end)
+    if ok and parent then
+      local _, id = parse_link(parent:id())
+      parent:close()
+      entry.parent = id
+      entry_of(entry.type, id)
+    end
+  end
+end
+
+local function finish(list)
+  local users = user_names()
+  for _, entry in ipairs(list) do
+    local first = entry.first
+    entry.first = nil
+    if first then
+      entry.pid, entry.uid = first.pid, first.uid
+      entry.user, entry.command = users[first.uid] or tostring(first.uid), command_of(first.pid, first.name)
+    end
+  end
+  table.sort(list, function(a, b) return a.id < b.id end)
+  return list
+end
+
+local function only_of(list, pid)
+  local own, kept = M.of(pid), {}
+  for _, entry in ipairs(list) do
+    if own[entry.type] == entry.id then kept[#kept + 1] = entry end
+  end
+  return kept
+end
+
+-- The description of the option `types`, for `luabox ls`.
+M.types = { "flags", names = TYPES }
+
+local list_options = {
+  types = M.types,
+  pid = { "integer", min = 1, max = 2147483647 },
+  held = { "boolean", default = false },
+}
+
+-- "net,pid" as a list; all without.
+local function split(types)
+  if not types then return TYPES end
+  local list = {}
+  for word in types:gmatch "[^,%s]+" do list[#list + 1] = word end
+  return list
+end
+
+--- The namespaces that this process may see, as lsns(8) lists them.
+-- @tparam[opt] table o
+-- @tparam[opt] string o.types comma list of "cgroup,ipc,mnt,net,pid,time,user,uts"; all by default
+-- @tparam[opt] integer o.pid only those that this process is in
+-- @tparam[opt=false] boolean o.held those, too, that no process is in and only a descriptor holds
+-- @treturn {table,...} in the order of their ids, each with `type`, `id`, `processes` (how many); of the process with
+--   the lowest pid in it `pid`, `uid`, `user`, `command`; `path` where one is mounted, `holder` (a pid) with `held`;
+--   `parent` (an id) of those of pid and user
+-- @raise luabox.error: ENOENT if no proc is mounted, ESRCH if there is no process `pid`
+-- @see lsns(8)
+-- @usage
+-- for _, ns in ipairs(luabox.ns.list { types = "net" }) do print(ns.id, ns.processes, ns.command) end
+function M.list(o)
+  o = options.check(list_options, o or {}, "list")
+  local types = split(o.types)
+  local _, list, entry_of = new_table(types)
+  local processes = sys.namespace.processes()
+  add_processes(entry_of, types, processes)
+  add_pins(entry_of)
+  if o.held then add_held(entry_of, processes) end
+  add_parents(list, entry_of)
+  finish(list)
+  return o.pid and only_of(list, o.pid) or list
+end
+
+--- The processes in a namespace.
+-- @tparam integer id
+-- @treturn {table,...} in the order of their pids, each with `pid`, `ppid`, `uid`, `user`, `command`
+-- @raise luabox.error: ENOENT if this process sees nobody in such a namespace
+-- @usage assert(#luabox.ns.processes(luabox.ns.of().net) > 0)
+function M.processes(id)
+  id = options.argument({ "integer", min = 1, required = true }, id, "processes")
+  local users, list = user_names(), {}
+  for _, p in ipairs(sys.namespace.processes()) do
+    for _, own in pairs(p.namespaces) do
+      if own == id then
+        list[#list + 1] = { pid = p.pid, ppid = p.ppid, uid = p.uid, user = users[p.uid] or tostring(p.uid),
+          command = command_of(p.pid, p.name) }
+      end
+    end
+  end
+  if #list == 0 then
+    errors.raise { op = "list processes", subject = "namespace " .. id, code = "ENOENT",
+      hint = "`luabox ls` lists the namespaces that there are" }
+  end
+  table.sort(list, function(a, b) return a.pid < b.pid end)
+  return list
+end
+
+--- The namespaces of a process.
+-- @tparam[opt] integer pid this process by default
+-- @treturn {[string]=integer} type → id
+-- @raise luabox.error: ENOENT if there is no such process, EACCES if this one may not look
+-- @usage assert(luabox.ns.of().net > 0)
+function M.of(pid)
+  local directory = ("/proc/%s/ns/"):format(pid or "self")
+  local ids = {}
+  for _, type in ipairs(TYPES) do
+    if sys.file.exists(directory .. type) or type == "mnt" then
+      local _, id = parse_link(sys.file.readlink(directory .. type))
+      ids[type] = id
+    end
+  end
+  return ids
+end
+
+--- The pids of a process, one in each pid namespace that it is in.
+-- @tparam[opt] integer pid this process by default
+-- @treturn {integer,...} from this proc's own level to the innermost
+-- @raise luabox.error: ENOENT if there is no such process
+-- @see pid_namespaces(7)
+-- @usage assert(luabox.ns.pids()[1] == luabox.sys.process.id())
+function M.pids(pid)
+  local status = sys.file.read(("/proc/%s/status"):format(pid or "self"))
+  local list = {}
+  for number in (status:match "\nNSpid:([^\n]*)" or ""):gmatch "%d+" do list[#list + 1] = tonumber(number) end
+  return list
+end
+
+-- ---- going in ----
+
+local enter_options = {
+  types = { "flags", names = TYPES },
+  root = { "boolean", default = false },
+  cwd = { "boolean", default = false },
+}
+
+-- Those that differ from this process's own: the kernel refuses to enter its own user namespace.
+local function differing(pid)
+  local own, types = M.of(), {}
+  for type, id in pairs(M.of(pid)) do
+    if own[type] ~= id then types[#types + 1] = type end
+  end
+  table.sort(types)
+  return table.concat(types, ",")
+end
+
+-- What is needed of the process, held before anything is entered.
+local function hold(pid, o, undo)
+  local target = { pidfd = undo:own(sys.process.pidfd(pid)) }
+  target.types = o.types or differing(pid)
+  for _, name in ipairs { "root", "cwd" } do
+    target[name] = o[name] and undo:own(sys.mount.open_tree(("/proc/%d/%s"):format(pid, name), "")) or nil
+  end
+  return target
+end
+
+local pid_argument = { "integer", min = 1, max = 2147483647, required = true }
+
+--- Puts this process into namespaces of another. Those of pid and time are for the children that it starts from then on.
+-- @tparam integer pid
+-- @tparam[opt] table o
+-- @tparam[opt] string o.types which; all that differ by default
+-- @tparam[opt=false] boolean o.root take its root directory, too
+-- @tparam[opt=false] boolean o.cwd and its working directory
+-- @raise luabox.error: ESRCH, EPERM; EUSERS for "time" while a container is there
+-- @see nsenter(1)
+-- @usage
+-- local box <close> = luabox.container { name = "box" }
+-- box:start()
+-- luabox.ns.enter(box:pid(), { types = "uts" })
+-- assert(luabox.sys.system.hostname() == "box")
+function M.enter(pid, o)
+  pid = options.argument(pid_argument, pid, "enter")
+  o = options.check(enter_options, o or {}, "enter", 2)
+  local undo <close> = require("luabox.scope").new()
+  local target = hold(pid, o, undo)
+  local chroot, chdir = sys.mount.chroot, sys.file.chdir -- in there no module may be found
+  if target.types ~= "" then sys.namespace.enter(target.pidfd, target.types) end
+  if target.root then chroot(target.root) end
+  if target.cwd then chdir(target.cwd) end
+end
+
+local function spawn_options(pid, o, undo)
+  local target, steps = hold(pid, o, undo), {}
+  if target.root then steps[#steps + 1] = { "chroot", fd = target.root } end
+  if target.cwd then steps[#steps + 1] = { "chdir", fd = target.cwd } end
+  local join = target.types ~= "" and { { pidfd = target.pidfd, types = target.types } } or nil
+  return { join = join, steps = steps }
+end
+
+--- Calls a Lua function in namespaces of a process, in a process of its own; this one stays where it is.
+-- @tparam integer pid
+-- @tparam ?table o as `enter`
+-- @tparam function f
+-- @param ... its arguments
+-- @return its results: nil, booleans, numbers, strings, tables of these
+-- @raise its error; luabox.error as `enter`
+-- @usage
+-- local box <close> = luabox.container { name = "box" }
+-- box:start()
+-- local name = luabox.ns.call(box:pid(), nil, function() return luabox.sys.system.hostname() end)
+-- assert(name == "box")
+function M.call(pid, o, f, ...)
+  pid = options.argument(pid_argument, pid, "call")
+  o = options.check(enter_options, o or {}, "call", 2)
+  options.argument({ "function", required = true }, f, "call", 3)
+  local undo <close> = require("luabox.scope").new()
+  local spawn = spawn_options(pid, o, undo)
+  spawn.body, spawn.args = f, table.pack(...)
+  local process <close> = sys.process.spawn(spawn)
+  return process:result()
+end
+
+--- Runs a program in namespaces of a process, with this process's standard streams, and waits for its end.
+-- @tparam integer pid
+-- @tparam ?table o as `enter`
+-- @tparam {string,...} program and its arguments
+-- @treturn table `code` or `signal`
+-- @raise luabox.error as `enter`; ENOENT if the program is not there
+-- @usage assert(luabox.ns.run(luabox.sys.process.id(), nil, { "true" }).code == 0)
+function M.run(pid, o, program)
+  pid = options.argument(pid_argument, pid, "run")
+  o = options.check(enter_options, o or {}, "run", 2)
+  options.argument({ "list", of = { "string" }, min = 1, required = true }, program, "run", 3)
+  local undo <close> = require("luabox.scope").new()
+  local spawn = spawn_options(pid, o, undo)
+  spawn.program = program
+  local process <close> = sys.process.spawn(spawn)
+  return process:wait()
+end
+
+-- ---- network namespaces with names ----
+
+local name_argument = { "string", required = true, min = 1, max = 255, pattern = "^[^/%c]+$",
+  says = "is not a name: no slash, no control character",
+  check = function(name)
+    if name == "." or name == ".." then return nil, ("'%s' is not a name"):format(name) end
+    return name
+  end }
+
+local function path_of(name)
+  return NAMED .. "/" .. name
+end
+
+-- As ip-netns(8) has it: mounts in it are seen in all mount namespaces that have it from here, so that a name that is
+-- deleted is deleted everywhere.
+local function make_directory()
+  if not sys.file.exists(NAMED) then sys.file.mkdir(NAMED, { mode = "755" }) end
+  for _, mount in ipairs(sys.mount.list()) do
+    if mount.target == NAMED then return end
+  end
+  sys.mount.bind { source = NAMED, target = NAMED, flags = "rec" }
+  sys.mount.propagation(NAMED, "shared,rec")
+end
+
+--- Makes a network namespace with a name, which `ip netns` sees, too. It stays until it is deleted by its name.
+-- As with `ip netns`, its loopback is down.
+-- @tparam string name
+-- @treturn luabox.namespace a handle of it
+-- @raise luabox.error: EEXIST if the name is taken, EPERM
+-- @see ip-netns(8)
+-- @usage
+-- local blue <close> = luabox.ns.create "doc-blue"
+-- luabox.ns.delete "doc-blue"
+function M.create(name)
+  name = options.argument(name_argument, name, "create")
+  local path = path_of(name)
+  if sys.file.exists(path) then
+    errors.raise { op = "create network namespace", subject = name, code = "EEXIST",
+      hint = ("luabox.ns.delete(%q) removes the one that is there"):format(name) }
+  end
+  make_directory()
+  local undo <close> = require("luabox.scope").new()
+  local ns = undo:own(sys.namespace.create "net")
+  ns:pin(path)
+  undo:forget()
+  return ns
+end
+
+--- Opens a network namespace by its name.
+-- @tparam string name
+-- @treturn luabox.namespace
+-- @raise luabox.error: ENOENT
+-- @usage
+-- local made <close> = luabox.ns.create "doc-green"
+-- local green <close> = luabox.ns.open "doc-green"
+-- assert(green:id() == made:id())
+-- luabox.ns.delete "doc-green"
+function M.open(name)
+  name = options.argument(name_argument, name, "open")
+  return errors.within(("open network namespace '%s'"):format(name), sys.namespace.open, "net", path_of(name))
+end
+
+--- Takes a name away. The namespace goes when no process and no handle is left in it.
+-- @tparam string name
+-- @raise luabox.error: ENOENT; EINVAL if what is there is no namespace
+-- @usage
+-- luabox.ns.create("doc-red"):close()
+-- luabox.ns.delete "doc-red"
+function M.delete(name)
+  name = options.argument(name_argument, name, "delete")
+  errors.within(("delete network namespace '%s'"):format(name), sys.namespace.unpin, path_of(name))
+  -- The mount that the names need goes with the last; while there is one, the kernel refuses.
+  if #M.names() == 0 then pcall(sys.mount.umount, NAMED) end
+end
+
+--- The names of network namespaces.
+-- @treturn {string,...} sorted
+-- @usage for _, name in ipairs(luabox.ns.names()) do print(name) end
+function M.names()
+  if not sys.file.exists(NAMED) then return {} end
+  local names = sys.file.list(NAMED)
+  table.sort(names)
+  return names
+end
+
+return M
