@@ -321,17 +321,15 @@ check-unit: tests ## run the tests that need no privilege
 check-lua54: tests ## run the Lua tests under lua5.4 with luabox.so only
 	@tests/run --build $(BUILD) --under lua5.4
 
-MODE = v2
-
-check-vm: ## run the kernel specs on Debian's own kernel in a virtual machine (MODE=v2: which one, see tests/vm/run)
+check-vm: ## run the kernel specs on Debian's own kernel in a virtual machine (MODE=v2 SPECS=…: only these)
 	@vendor/install build test vm
 	@$(MAKE) --no-print-directory tests
-	@tests/vm/run --build $(BUILD) --mode $(MODE)
+	@tests/vm/run --build $(BUILD) --mode $(or $(MODE),every) $(SPECS)
 
-vm: ## a shell in that machine, with luabox in the PATH (MODE=v2)
+vm: ## a shell in that machine, with luabox in the PATH (MODE=hybrid: see tests/vm/run)
 	@vendor/install build vm
 	@$(MAKE) --no-print-directory tests
-	@tests/vm/run --build $(BUILD) --mode $(MODE) --shell
+	@tests/vm/run --build $(BUILD) --mode $(or $(MODE),v2) --shell
 
 asan: ## build into build-asan with the address and undefined behaviour sanitizers, run every test there
 	@$(MAKE) --no-print-directory BUILD=build-asan SANITIZE=1 CFLAGS="-O1 -g" tests

@@ -58,9 +58,7 @@ rules:apply {
 }
 
 -- A program of the embedded root in one of these namespaces.
-local root <close> = luabox.sys.rootfs.default()
-local steps = { { "propagation", path = "/", flags = "private,rec" }, { "root", tree = root, overlay = true },
-  { "detach_root" } }
+local steps = { { "propagation", path = "/", flags = "private,rec" }, { "root" }, { "detach_root" } }
 local function spawn(ns, program)
   return process.spawn { join = { ns }, namespaces = "mnt,pid", program = program, stdin = "null", stdout = "pipe",
     steps = steps }

@@ -57,7 +57,7 @@ local function forge(name, records, o)
   return path
 end
 
-describe("luabox gc #root", function()
+describe("luabox gc #root #cgroup", function()
   local function test(name, f)
     it(name, function()
       finally(function()
