@@ -338,6 +338,7 @@ asan: ## build into build-asan with the address and undefined behaviour sanitize
 # They take a part of what they can try, and with LUABOX_SOAK=1 all of it.
 SOAKED = \
 	tests/root/kill_spec.lua \
+	tests/root/soak_spec.lua \
 	tests/c/oom_test.c
 
 soak: ## run whole the tests of which check takes a part (hours)
