@@ -14,7 +14,8 @@ local M = {}
 -- @treturn luabox.cgroup
 -- @raise luabox.error
 function M.apply(name, limits, undo)
-  local o = { name = ("%s-%d"):format(name, sys.process.id()) }
+  -- A process number alone is not one's own: other pid namespaces may share the cgroups, other containers the name.
+  local o = { name = ("%s-%d-%08x"):format(name, sys.process.id(), luabox.random.integer(0, 0xffffffff)) }
   for limit, value in pairs(limits) do o[limit] = value end
   local cgroup, token = luabox.keeper.get():create_cgroup(o)
   undo:add(function()

@@ -272,6 +272,12 @@ describe("a container's limits #root #cgroup", function()
     end
     assert.equal("", command "find /sys/fs/cgroup -name 'luabox-box-*'")
   end)
+
+  it("are their own, however many containers have one name", function()
+    local one <close> = started { pids = 8 }
+    local two <close> = started { pids = 9 }
+    assert.same({ 8, 9 }, { one.cgroup:get "pids.max", two.cgroup:get "pids.max" })
+  end)
 end)
 
 describe("a container that cannot start #root", function()
