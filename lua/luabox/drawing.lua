@@ -62,6 +62,14 @@ local function subnets_of(network)
   return table.concat(texts, ", ")
 end
 
+-- A drawing is made without rights, too: then nothing is known of the host's rules.
+local function add_obstacles(lines, network)
+  local ok, obstacles = pcall(network.way_out.obstacles, network.way_out)
+  for _, obstacle in ipairs(ok and obstacles or {}) do
+    lines[#lines + 1] = ("  host: its %s drops by default: what has to pass there needs a rule"):format(obstacle)
+  end
+end
+
 --- A network: its way out, the switch as a line, its members below.
 -- @tparam luabox.network network
 -- @treturn string
@@ -73,6 +81,7 @@ function M.network(network)
   if network.way_out then
     lines[#lines + 1] = ("  host: %s on %s%s"):format(network.gateway, network.way_out.link,
       network.nat and ", NAT to all that the host reaches" or "")
+    add_obstacles(lines, network)
   end
   for _, row in ipairs(rows_of(network.members)) do draw_row(lines, row) end
   return table.concat(lines, "\n")

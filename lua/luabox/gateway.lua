@@ -178,6 +178,24 @@ function gateway_methods:close()
   if undo then undo:close() end
 end
 
+--- What of the host's own rules drops what they do not know on its way through: nothing of luabox's can overrule that.
+-- Looked for when somebody asks, not at each start.
+-- @function gateway:obstacles
+-- @treturn {string,...} as in "chain FORWARD of table ip filter"
+-- @raise luabox.error
+function gateway_methods:obstacles()
+  local found = {}
+  local nft <close> = sys.nft.socket()
+  for _, c in ipairs(nft:chains()) do
+    local version = c.family == "ip" and 4 or c.family == "ip6" and 6
+    local concerns = version and self.network.pools[version] or c.family == "inet"
+    if concerns and c.hook == "forward" and c.policy == "drop" then
+      found[#found + 1] = ("chain %s of table %s %s"):format(c.name, c.family, c.table)
+    end
+  end
+  return found
+end
+
 -- ---- port maps ----
 
 -- Adds to `elements` (set → list) what leads a map to a member's address.

@@ -280,6 +280,25 @@ describe("a network's way out #root #nft", function()
     assert.equal("10.1.0.1", web.address)
   end)
 
+  it("says which chain of the host drops what has to pass", function()
+    local w <close> = world()
+    local out <close> = outside(w)
+    local lan <close> = luabox.network { name = "lan", subnet = "10.1.0.0/24", nat = true }
+    local a <close> = node(lan, "a")
+    local function reaches() return a:run({ "wget", "-T", "2", "-qO-", "http://" .. out.address .. "/" }).code == 0 end
+    local before = tostring(lan)
+    spec.shell "nft add table ip filter"
+    spec.shell "nft 'add chain ip filter FORWARD { type filter hook forward priority 0; policy drop; }'"
+    finally(function() spec.shell "nft delete table ip filter" end)
+    assert.is_false(reaches())
+    local line = "  host: its chain FORWARD of table ip filter drops by default: what has to pass there needs a rule\n"
+    assert.equal(before, (tostring(lan):gsub(line, "")))
+    assert.matches(line, tostring(lan), 1, true)
+    spec.shell "nft insert rule ip filter FORWARD ip saddr 10.1.0.0/24 accept"
+    spec.shell "nft insert rule ip filter FORWARD ip daddr 10.1.0.0/24 accept"
+    assert.is_true(a:run({ "ping", "-c", "1", "-W", "30", out.address }).code == 0)
+  end)
+
   it("publishes udp", function()
     local lan <close> = luabox.network { name = "lan", subnet = "10.1.0.0/24" }
     local box <close> = luabox.container({ name = "box", network = lan, ports = { "127.0.0.1:5353:53/udp" },
