@@ -1,4 +1,5 @@
 --- What the prompt's Tab key adds: names of globals, fields and methods.
+-- Internal: a part of the prompt, for nobody else.
 -- @module luabox.complete
 
 local keywords = {
@@ -35,6 +36,13 @@ local function add_fields(names, value, methods)
   end
 end
 
+-- Modules of the library that are parts of others, and fields of luabox once they are loaded.
+local INTERNAL = {
+  "address_pool", "complete", "confinement", "container_description", "container_process", "container_running",
+  "drawing", "free_subnet", "gateway", "limits", "missing_library", "names", "option_kinds", "random", "root",
+  "route_list", "show",
+}
+
 -- Modules that are loaded at their first touch: luabox.container is there before it is a field.
 local function add_modules(names, path)
   for module in next, package.preload do
@@ -52,6 +60,9 @@ local function candidates(path, prefix, methods)
     local value = resolve(path)
     if value ~= nil then add_fields(names, value, methods) end
     if not methods then add_modules(names, (path:gsub(":", "."))) end
+    if path == "luabox" then
+      for _, name in ipairs(INTERNAL) do names[name] = nil end
+    end
   end
   for name in next, names do
     if name:sub(1, #prefix) == prefix then found[#found + 1] = name end

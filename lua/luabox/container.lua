@@ -33,8 +33,12 @@ end
 
 -- ---- the namespaces that outlive its process ----
 
--- ping for every user: the kernel's own sockets for it are open to these groups.
-local PING = { "net.ipv4.ping_group_range", "0 2147483647" }
+-- ping for every user: the kernel's own sockets for it are open to these groups. Where this process's user namespace
+-- does not map them all, the kernel takes no such range, and ping is for who has net_raw.
+local function open_ping(namespace)
+  local _, e = errors.try(sys.system.set_sysctl, "net.ipv4.ping_group_range", "0 2147483647", namespace)
+  if e and e.code ~= "EINVAL" then error(e, 0) end
+end
 
 -- A user namespace and the network namespace that it owns (else the container may not mount sysfs). Their maker only
 -- has to be there until both are held.
@@ -50,7 +54,7 @@ local function connect(self)
   if self.namespace or self.network == "host" then return end
   local undo <close> = scope.new()
   local namespace = self.uid_map and make_owned(self, undo) or undo:own(sys.namespace.create "net")
-  sys.system.set_sysctl(PING[1], PING[2], namespace)
+  open_ping(namespace)
   if #self.endpoints == 0 then
     local socket <close> = sys.net.socket(namespace)
     socket:link_set { name = "lo", up = true }
@@ -332,6 +336,7 @@ local M = {}
 -- @tparam[opt] string o.rootfs a directory of the host; the embedded busybox root by default
 --   Device nodes in it do not work; those in /dev are luabox's
 -- @tparam[opt="overlay"] string o.access to `rootfs`: "overlay" (what is written is thrown away), "ro" or "rw"
+--   With "rw" setuid programs that the container makes stay in the host's directory: close it to others (mode 0700)
 -- @tparam[opt] integer|string o.size of the throw-away layer, in bytes or as "64M"; half of the memory by default
 -- @tparam[opt] {table,...} o.mounts each { target, source, type = "bind", flags, data }; `source` is a path of the host
 --   for "bind", which takes all that is mounted below it along

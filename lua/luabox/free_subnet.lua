@@ -1,4 +1,5 @@
 --- Chooses a subnet for a network that was not given one.
+-- Internal: a part of `luabox.network`, for nobody else.
 -- @module luabox.free_subnet
 
 local address = require "luabox.address"

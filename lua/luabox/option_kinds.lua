@@ -1,5 +1,6 @@
 -- The single values that luabox.options knows: each function takes a value and its description, and returns
 -- the value to use, or nil and a sentence without a subject ("string expected, got number").
+-- Internal: a part of `luabox.options`, for nobody else.
 local nearest = require("luabox.sys.options").nearest
 
 local find = string.find

@@ -1,5 +1,6 @@
 --- Numbers that no other run has: from the kernel, since a script may seed `math.random` as it likes, and two programs
--- that start in the same second may be seeded alike. Internal.
+-- that start in the same second may be seeded alike.
+-- Internal: for the other modules, and nobody else.
 -- @module luabox.random
 
 local M = {}

@@ -1,4 +1,5 @@
 --- Values as a person reads them: what the prompt prints of a table.
+-- Internal: a part of the prompt, for nobody else.
 -- @module luabox.show
 
 local show = {}

@@ -8,6 +8,7 @@ What option tables are checked with. `luabox.options` checks them in Lua.
 */
 #include "binding/binding.h"
 
+#include <ctype.h>
 #include <limits.h>
 #include <math.h>
 #include <stdarg.h>
@@ -16,7 +17,12 @@ What option tables are checked with. `luabox.options` checks them in Lua.
 
 #define LONGEST_NAME 63
 
-/* Levenshtein's distance; names longer than any option's are just far away. */
+static int lower(char c)
+{
+	return tolower((unsigned char)c);
+}
+
+/* Levenshtein's distance, whatever the case; names longer than any option's are just far away. */
 static size_t distance(const char *a, const char *b)
 {
 	size_t row[LONGEST_NAME + 1], la = strlen(a), lb = strlen(b);
@@ -30,7 +36,7 @@ static size_t distance(const char *a, const char *b)
 
 		row[0] = i;
 		for (size_t j = 1; j <= lb; j++) {
-			size_t up = row[j], best = diagonal + (a[i - 1] != b[j - 1]);
+			size_t up = row[j], best = diagonal + (lower(a[i - 1]) != lower(b[j - 1]));
 
 			best = row[j - 1] + 1 < best ? row[j - 1] + 1 : best;
 			best = up + 1 < best ? up + 1 : best;
@@ -41,10 +47,16 @@ static size_t distance(const char *a, const char *b)
 	return row[lb];
 }
 
+/* Past what the kernel's headers put before a name that luabox gives without. */
+static const char *bare(const char *word)
+{
+	return strncasecmp(word, "cap_", 4) ? word : word + 4;
+}
+
 /* Keeps in 'best' the name nearest to 'word', if it is near at all. */
 static void keep_nearest(const char *word, const char *name, const char **best, size_t *far)
 {
-	size_t d = distance(word, name);
+	size_t d = distance(bare(word), name);
 
 	if (d < *far && d < strlen(name)) {
 		*far = d;

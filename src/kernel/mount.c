@@ -12,6 +12,7 @@
 #include "kernel/lack.h"
 #include "kernel/mount_plain.h"
 #include "kernel/mountinfo.h"
+#include "kernel/namespace.h"
 #include "kernel/util.h"
 
 /* A line of mountinfo that is longer than this is not looked at; the stack is small in a child. */
@@ -100,20 +101,9 @@ static int real_path(const char *path, char *real, size_t size)
 	return 0;
 }
 
-/* The initial one maps all 2^32 - 1 ids. */
-int mnt_in_user_namespace(void)
-{
-	char map[64];
-	ssize_t n = util_read_file(AT_FDCWD, "/proc/self/uid_map", map, sizeof map);
-
-	if (n < 0 && n != -EFBIG)
-		return (int)n;
-	return n == -EFBIG || (n > 0 && !strstr(map, "4294967295"));
-}
-
 static void hint_privilege(const char *type, struct fault *f)
 {
-	if (type && (!strcmp(type, "proc") || !strcmp(type, "sysfs")) && mnt_in_user_namespace() > 0)
+	if (type && (!strcmp(type, "proc") || !strcmp(type, "sysfs")) && ns_in_user_namespace() > 0)
 		fault_hint(
 			f,
 			"in a user namespace %s can be mounted only beside a full one that is still visible, "
@@ -139,11 +129,11 @@ static void hint_missing(const char *type, const char *source, const char *targe
 	struct stat st;
 
 	if (stat(target, &st) < 0)
-		fault_hint(f, "the target %s: %s", target, strerrordesc_np(errno));
+		fault_hint(f, "the target is not there: make it first");
 	else if (type && !strcmp(type, "overlay"))
 		fault_hint(f, "one of its lowerdir, upperdir and workdir is not there");
 	else if (source && *source == '/' && stat(source, &st) < 0)
-		fault_hint(f, "the source %s: %s", source, strerrordesc_np(errno));
+		fault_hint(f, "the source %s is not there", source);
 }
 
 /* Directories go on directories, all else on what is none. */

@@ -59,9 +59,6 @@ int mnt_can_attach(void);
 int mnt_id(const char *path);
 int mnt_id_at(int dirfd, const char *path); /* of the descriptor for "" */
 
-/* Whether the process is in another user namespace than the first: 1, 0 or -errno. */
-int mnt_in_user_namespace(void);
-
 struct mnt_root {
 	const char *path; /* a directory; null: */
 	int fd;       /* a detached tree, of which a copy is taken; negative: the default root, made anew */

@@ -122,6 +122,17 @@ static long status_value(const char *key, int base)
 	return at ? strtol(at + strlen(key), NULL, base) : -1;
 }
 
+/* The initial one maps all 2^32 - 1 ids. */
+int ns_in_user_namespace(void)
+{
+	char map[64];
+	ssize_t n = util_read_file(AT_FDCWD, "/proc/self/uid_map", map, sizeof map);
+
+	if (n < 0 && n != -EFBIG)
+		return (int)n;
+	return n == -EFBIG || !strstr(map, "4294967295");
+}
+
 static void explain_enter(int error, int fd, int types, struct fault *f)
 {
 	int found = ioctl(fd, NS_GET_NSTYPE);
@@ -285,7 +296,11 @@ static int create_by_child(int type, struct fault *f)
 		fault_set(f, error, "clone", "%s", ns_type_name(type));
 		explain_unshare(error, type, f);
 		if (error == EPERM && type != CLONE_NEWUSER) /* no types here to add "user" to */
-			fault_hint(f, "it takes CAP_SYS_ADMIN: be root");
+			fault_hint(f, geteuid() != 0 && ns_in_user_namespace() > 0
+					      ? "it takes CAP_SYS_ADMIN, and this user namespace makes "
+						"nobody root: "
+						"unshare -U needs -r, too"
+					      : "it takes CAP_SYS_ADMIN: be root");
 		return -error;
 	}
 	/* No exit signal was asked for: __WCLONE, and nobody else's wait() sees it. */

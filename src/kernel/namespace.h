@@ -56,6 +56,9 @@ int ns_parent(int fd, struct fault *f);
 /* The user who made a user namespace. */
 int ns_owner_uid(int fd, uid_t *uid, struct fault *f);
 
+/* Whether the process is in another user namespace than the first: 1, 0 or -errno. Child-safe. */
+int ns_in_user_namespace(void);
+
 /* Keeps a namespace alive by a bind mount on 'path', a file made for it (an empty
  * one that is there is taken). */
 int ns_pin(int fd, const char *path, struct fault *f);

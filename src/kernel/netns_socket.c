@@ -19,7 +19,10 @@ static int enter(int netns, struct fault *f)
 	if (error == EINVAL)
 		fault_hint(f, "the descriptor is not of a network namespace");
 	if (error == EPERM)
-		fault_hint(f, "entering it takes CAP_SYS_ADMIN in the user namespace that owns it");
+		fault_hint(f, ns_in_user_namespace() > 0
+				      ? "it belongs to another user namespace than this process is root in: "
+					"make one here, too (unshare -Urn), or be root of the host"
+				      : "entering it takes CAP_SYS_ADMIN in the user namespace that owns it");
 	return -error;
 }
 

@@ -20,6 +20,7 @@
 #include "kernel/fscontext.h"
 #include "kernel/mount.h"
 #include "kernel/mount_plain.h"
+#include "kernel/namespace.h"
 #include "kernel/newroot_plain.h"
 #include "kernel/rootfs.h"
 #include "kernel/util.h"
@@ -119,7 +120,7 @@ static int set_layers(int fs, const struct layers *l, struct fault *f)
 	rc = mnt_fs_set(fs, "workdir", l->work_path, l->work, f);
 	if (rc < 0)
 		return rc;
-	rc = mnt_in_user_namespace();
+	rc = ns_in_user_namespace();
 	if (rc < 0)
 		return fault_set(f, -rc, "read", "/proc/self/uid_map");
 	return rc ? mnt_fs_set(fs, "userxattr", NULL, -1, f) : 0;
@@ -202,7 +203,7 @@ static int make_stage(uint64_t size, struct fault *f)
 
 int mnt_explain_overlay(struct fault *f)
 {
-	if (mnt_in_user_namespace() <= 0)
+	if (ns_in_user_namespace() <= 0)
 		return -EINVAL;
 	fault_hint(
 		f,

@@ -9,6 +9,7 @@
 
 #include "kernel/lack.h"
 #include "kernel/mount_plain.h"
+#include "kernel/namespace.h"
 #include "kernel/rootfs.h"
 #include "kernel/util.h"
 
@@ -104,7 +105,7 @@ static int mount_overlay(const struct mnt_root *r, int lower, int upper, int wor
 {
 	char data[128];
 	const struct mnt_mount m = { "overlay", "luabox", "/", plain_flags(mnt_root_attributes(r)), data };
-	int user = mnt_in_user_namespace();
+	int user = ns_in_user_namespace();
 
 	if (user < 0)
 		return fault_set(f, -user, "read", "/proc/self/uid_map");

@@ -324,7 +324,7 @@ int step_mknod(struct step *st, struct steps *s, struct fault *f)
 	if (f->error == EPERM)
 		return fault_hint(f,
 				  "needs CAP_MKNOD over the file system, which a user namespace never has: "
-				  "bind the host's node instead");
+				  "be root of the host, or bind the host's node instead");
 	return -f->error;
 }
 

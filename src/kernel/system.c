@@ -4,9 +4,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <linux/seccomp.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/vfs.h>
 
+#include "kernel/namespace.h"
 #include "kernel/path.h"
 #include "kernel/util.h"
 
@@ -143,6 +146,10 @@ int sys_sysctl_set(const char *name, const char *value, struct fault *f)
 	if (errno != EINVAL && errno != ERANGE)
 		return explain(name, path, errno, f);
 	fault_set(f, errno, "sysctl", "%s=%s", name, value);
+	if (ns_in_user_namespace() > 0)
+		return fault_hint(f,
+				  "the kernel does not take this value for it; of ids, only those that this "
+				  "user namespace maps");
 	return fault_hint(f, "the kernel does not take this value for it");
 }
 
@@ -165,6 +172,10 @@ int sys_rlimit_set(pid_t pid, int resource, const char *name, const struct rlimi
 static int refuse_name(int error, const char *op, const char *name, struct fault *f)
 {
 	fault_set(f, error, op, "%s", name);
+	if (error == EPERM && prctl(PR_GET_SECCOMP) == SECCOMP_MODE_FILTER)
+		return fault_hint(
+			f, "the system call filter (seccomp) that this process runs under refuses it, or "
+			   "sys_admin over this UTS namespace is missing");
 	if (error == EPERM)
 		return fault_hint(f, "it takes sys_admin over this UTS namespace; make a new one first");
 	return -error;

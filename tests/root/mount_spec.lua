@@ -72,9 +72,9 @@ describe("luabox.sys.mount #root", function()
     end)
 
     it("what is missing", function()
-      assert.equal("mount /none: No such file or directory (ENOENT); the target /none: No such file or directory",
+      assert.equal("mount /none: No such file or directory (ENOENT); the target is not there: make it first",
         refused(mount.mount, { type = "tmpfs", target = "/none" }))
-      assert.equal("mount /mnt: No such file or directory (ENOENT); the source /none: No such file or directory",
+      assert.equal("mount /mnt: No such file or directory (ENOENT); the source /none is not there",
         refused(mount.bind, { source = "/none", target = "/mnt" }))
       assert.equal('mount /mnt: No such device (ENODEV); this kernel has no file system "nofs": see /proc/filesystems',
         refused(mount.mount, { type = "nofs", target = "/mnt" }))

@@ -171,8 +171,8 @@ describe("steps on files #root", function()
         { "mount", type = "tmpfs", target = "/tmp" },
         { "mknod", path = "/tmp/n", type = "c", major = 1, minor = 3 },
       },
-    }):find("needs CAP_MKNOD over the file system, which a user namespace never has: "
-      .. "bind the host's node instead", 1, true))
+    }):find("needs CAP_MKNOD over the file system, which a user namespace never has: be root of the host, "
+      .. "or bind the host's node instead", 1, true))
   end)
 end)
 

@@ -250,6 +250,23 @@ describe("a system that does not let #root", function()
     assert.equal(1, status)
   end)
 
+  it("is root's only in a user namespace", function()
+    assert.equal("start container 'hello': setns net (4): Operation not permitted (EPERM); it belongs to another " ..
+      "user namespace than this process is root in: make one here, too (unshare -Urn), or be root of the host",
+      (run "unshare --user --map-root-user sh -c %s"))
+  end)
+
+  it("is nobody's in a user namespace", function()
+    assert.equal("start container 'hello': clone net: Operation not permitted (EPERM); it takes CAP_SYS_ADMIN, and " ..
+      "this user namespace makes nobody root: unshare -U needs -r, too", (run "unshare --user sh -c %s"))
+  end)
+
+  it("lets a user namespace make no devices", function()
+    assert.equal("start container 'hello': in the child, step 11 (mknod): mknod /dev/null: Operation not permitted " ..
+      "(EPERM); needs CAP_MKNOD over the file system, which a user namespace never has: be root of the host, " ..
+      "or bind the host's node instead", (run "unshare --user --map-root-user --net --mount sh -c %s"))
+  end)
+
   it("has no descriptors", function()
     local text, status = run("(ulimit -n 16; eval %s)")
     assert.matches("^start container 'hello': ", text)

@@ -104,6 +104,23 @@ describe("luabox.sys.system #root", function()
     ]]))
   end)
 
+  it("says that a value is none in this user namespace", function()
+    assert.equal("sysctl net.ipv4.ping_group_range=0 1000: Invalid argument (EINVAL); the kernel does not take this " ..
+      "value for it; of ids, only those that this user namespace maps\n", (run([[
+      print(select(2, pcall(require("luabox.sys.system").set_sysctl, "net.ipv4.ping_group_range", "0 1000")))
+    ]], "unshare --user --map-root-user --net")))
+  end)
+
+  it("says that a filter may keep it from naming the host", function()
+    assert.equal("sethostname box: Operation not permitted (EPERM); the system call filter (seccomp) that this " ..
+      "process runs under refuses it, or sys_admin over this UTS namespace is missing\n", (run [[
+      local seccomp = require "luabox.sys.seccomp"
+      require("luabox.sys.capability").set { no_new_privs = true }
+      seccomp.load(seccomp.build { default = "allow", rules = { { "sethostname", action = "errno:EPERM" } } })
+      print(select(2, pcall(require("luabox.sys.system").set_hostname, "box")))
+    ]]))
+  end)
+
   it("says what naming the host takes", function()
     assert.equal("sethostname box: Operation not permitted (EPERM); "
       .. "it takes sys_admin over this UTS namespace; make a new one first\n", (run [[

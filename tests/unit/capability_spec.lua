@@ -81,6 +81,8 @@ describe("luabox.sys.capability", function()
       assert_refused("string expected, got no value", capability.has)
       assert_refused("no capability named", capability.has, "")
       assert_refused("unknown value 'chwn'; did you mean 'chown'?", capability.has, "chwn")
+      assert_refused("unknown value 'CAP_NET_ADMIN'; did you mean 'net_admin'?", capability.has, "CAP_NET_ADMIN")
+      assert_refused("unknown value 'Net_Admin'; did you mean 'net_admin'?", capability.has, "Net_Admin")
     end)
 
     it("of set", function()

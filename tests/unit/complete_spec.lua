@@ -1,4 +1,5 @@
 local complete = require "luabox.complete"
+local snippet = require "snippet"
 
 local function names(line) return select(2, complete(line)) end
 
@@ -29,6 +30,22 @@ describe("complete", function()
     finally(function() _G.complete_spec_object = nil end)
     assert.same({ "start" }, names "complete_spec_object:")
     assert.same({}, names "luabox:con")
+  end)
+
+  -- lua5.4 knows only the modules that are loaded.
+  local it_embedded = os.getenv "LUABOX_UNDER" == "luabox" and it or function() end
+
+  it_embedded("knows the modules that are for everybody, and no others", function()
+    local expected = { "sys", "try" }
+    for _, path in ipairs(snippet.list "lua/luabox/*.lua") do
+      local name = path:match "([%w_]+)%.lua$"
+      local is_internal = snippet.read(path):find("\n-- Internal: ", 1, true)
+      if name ~= "init" and not is_internal then expected[#expected + 1] = name end
+    end
+    table.sort(expected)
+    local _ = require("luabox").limits -- a field now
+    assert.same(expected, names "luabox.")
+    assert.same({ "capability", "cgroup" }, names "luabox.sys.c")
   end)
 
   it("has nothing for what is not there", function()

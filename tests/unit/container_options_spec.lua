@@ -213,6 +213,7 @@ describe("luabox.container", function()
       "option 'sysctls': 'net.ipv4.ip_forward' is the host's, not the container's; " ..
       "set it with luabox.sys.system.set_sysctl" } }
     of("capabilities", { { 1, "string expected, got number" },
+      { "chown,CAP_NET_ADMIN", "unknown value 'CAP_NET_ADMIN'; did you mean 'net_admin'?" },
       { "chow", "unknown value 'chow'; did you mean 'chown'?" } })
     of("seccomp", { { 1, "boolean or luabox.seccomp expected, got number" } })
     of("no_new_privs", { { 1, "boolean expected, got number" } })
