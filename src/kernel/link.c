@@ -93,11 +93,6 @@ void net_link_init(struct net_link *l)
 	l->master.name = l->link.name = l->peer.name = NULL;
 }
 
-const char *net_kind_name(int64_t kind)
-{
-	return kinds[kind].name;
-}
-
 /* ---- what an error means ---- */
 
 static void explain_missing(const struct net_op *op, struct fault *f)

@@ -67,9 +67,6 @@ struct net_link {
 
 void net_link_init(struct net_link *l);
 
-/* The kernel's word for a kind, "veth". */
-const char *net_kind_name(int64_t kind);
-
 /* The index of a link, looked up if it is given by name: 0 if none was given. A
  * link that is not there is the fault of 'verb' (ENODEV). */
 int64_t net_index(struct net_socket *s, const struct net_ref *link, const struct net_verb *verb,
