@@ -27,6 +27,21 @@ local function refused(s, operations)
 end
 
 describe("luabox.sys.nft #root #nft", function()
+  it("lists sets of types that it does not know, and says so of their elements", function()
+    spec.shell [[nft 'table ip other { set s { type ether_addr; elements = { 02:00:00:00:00:01 } };
+      map m { type inet_service : ether_addr; }; }']]
+    local s <close> = nft.socket()
+    local listed = {}
+    for _, found in ipairs(s:sets()) do listed[found.name] = found end
+    local ok, e = pcall(s.elements, s, { table = "other", set = "s", family = "ip" })
+    spec.shell "nft delete table ip other"
+    assert.equal("table", type(listed.s))
+    assert.same({ { "inet_service" }, 9 }, { listed.m.key, listed.m.data }) -- nft's number of ether_addr
+    assert.is_false(ok)
+    assert.equal("get set ip other s: Operation not supported (EOPNOTSUPP); it is of types other than ipv4_addr, "
+      .. "ipv6_addr, inet_proto, inet_service, mark and ifname", tostring(e))
+  end)
+
   it("does nothing for an empty list", function()
     local s <close> = nft.socket()
     s:apply {}
