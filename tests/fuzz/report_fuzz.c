@@ -32,7 +32,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fuzz_require(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends) == 0);
 	fuzz_require(send(ends[0], data, size, MSG_DONTWAIT) == (ssize_t)size);
 	close(ends[0]);
-	rc = proc_started(ends[1], r);
+	rc = proc_started(ends[1], 0, r);
 	close(ends[1]);
 	fuzz_require(size == 0 ? rc == 0 : rc < 0 && rc == -r->fault.error);
 	if (rc < 0) {
