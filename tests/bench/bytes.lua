@@ -57,7 +57,7 @@ function way.port(a, b)
   local lan <close> = luabox.network { name = "lan", subnet = "10.8.0.0/24", gateway = true }
   local member = lan:endpoint { name = "b", address = "10.8.0.2" }
   member:connect(b)
-  local published <close> = lan:publish_maps(member, luabox.port_map.parse { PORT .. ":" .. PORT })
+  local _ <close> = lan:publish_maps(member, luabox.port_map.parse { PORT .. ":" .. PORT })
   local server <close> = serve(b)
   send(a, "10.9.0.1")
   server:wait()
