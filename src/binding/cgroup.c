@@ -257,12 +257,18 @@ static void push_cpu_max(lua_State *L, const struct cg_limits *l)
 		lua_pushnumber(L, (double)l->cpu_quota / (double)l->cpu_period);
 }
 
+/* What a reader of a file has returned. */
+static int is_there(lua_State *L, int rc, const char *name)
+{
+	return rc < 0 ? box_fail(L, rc, "read", name) : rc;
+}
+
 static int push_limit(lua_State *L, const struct cgroup *cg, enum cg_limit limit)
 {
 	struct cg_limits l = { 0 };
 	char text[4096];
 
-	if (!cg_get_limit(cg, limit, &l, text, sizeof text))
+	if (!is_there(L, cg_get_limit(cg, limit, &l, text, sizeof text), cg_limit_name(limit)))
 		return 0;
 	switch (limit) {
 	case CG_MEMORY_MAX:
@@ -309,14 +315,15 @@ static const struct {
 
 #define COUNTERS (sizeof counters / sizeof *counters)
 
-static int read_counter(const struct cgroup *cg, size_t i, uint64_t *out)
+static int read_counter(lua_State *L, const struct cgroup *cg, size_t i, uint64_t *out)
 {
 	const struct cg_dir *d = cg_dir_of(cg, counters[i].controller);
+	int rc = 0;
 
-	if (!d)
-		return 0;
-	return d->version == 2 ? cg_read_number(d, counters[i].v2, counters[i].v2_key, out)
-			       : cg_read_number(d, counters[i].v1, counters[i].v1_key, out);
+	if (d)
+		rc = d->version == 2 ? cg_read_number(d, counters[i].v2, counters[i].v2_key, out)
+				     : cg_read_number(d, counters[i].v1, counters[i].v1_key, out);
+	return is_there(L, rc, counters[i].name);
 }
 
 static int unknown_limit(lua_State *L, const char *name)
@@ -387,7 +394,7 @@ static void add_cpu_stat(lua_State *L, const struct cg_dir *d)
 	uint64_t value;
 
 	for (size_t i = 0; d->version == 2 && i < sizeof keys / sizeof *keys; i++)
-		if (cg_read_number(d, "cpu.stat", keys[i], &value)) {
+		if (is_there(L, cg_read_number(d, "cpu.stat", keys[i], &value), "cpu.stat")) {
 			lua_pushfstring(L, "cpu.%s", keys[i]);
 			push_number(L, value);
 			lua_rawset(L, -3);
@@ -412,7 +419,7 @@ static int cgroup_stat(lua_State *L)
 	lua_newtable(L);
 	add_cpu_stat(L, &c->cg.dir[c->cg.tracker]);
 	for (size_t i = 0; i < COUNTERS; i++)
-		if (read_counter(&c->cg, i, &value)) {
+		if (read_counter(L, &c->cg, i, &value)) {
 			push_number(L, value);
 			lua_setfield(L, -2, counters[i].name);
 		}
@@ -425,12 +432,12 @@ static const struct {
 	enum cg_limit limit;
 } killers[] = { { "memory.oom_kill", CG_MEMORY_MAX }, { "pids.refused", CG_PIDS_MAX } };
 
-static uint64_t counter_of(const struct cgroup *cg, const char *name)
+static uint64_t counter_of(lua_State *L, const struct cgroup *cg, const char *name)
 {
 	uint64_t value = 0;
 
 	for (size_t i = 0; i < COUNTERS; i++)
-		if (!strcmp(counters[i].name, name) && read_counter(cg, i, &value))
+		if (!strcmp(counters[i].name, name) && read_counter(L, cg, i, &value))
 			return value;
 	return 0;
 }
@@ -449,7 +456,7 @@ static int cgroup_killed_by(lua_State *L)
 	const struct box_cgroup *c = check(L);
 
 	for (size_t i = 0; i < sizeof killers / sizeof *killers; i++) {
-		uint64_t count = counter_of(&c->cg, killers[i].counter);
+		uint64_t count = counter_of(L, &c->cg, killers[i].counter);
 
 		if (!count)
 			continue;

@@ -52,7 +52,29 @@ static int capset_self(const struct cap_sets *s)
 /* -EINVAL is a capability that this kernel does not have yet. */
 static int in_bounding(int cap)
 {
-	return prctl(PR_CAPBSET_READ, cap, 0, 0, 0) == 1;
+	int rc = prctl(PR_CAPBSET_READ, cap, 0, 0, 0);
+
+	return rc < 0 && errno != EINVAL ? -errno : rc == 1;
+}
+
+/* Returns 0 or -errno; -EINVAL for one that this kernel does not have. */
+static int drop_bounding(int cap)
+{
+	int bounding;
+
+	if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == 0)
+		return 0;
+	if (errno != EPERM)
+		return -errno;
+	bounding = in_bounding(cap); /* gone already, which without CAP_SETPCAP is EPERM too? */
+	return bounding > 0 ? -EPERM : bounding;
+}
+
+static int in_ambient(int cap)
+{
+	int rc = prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, cap, 0, 0);
+
+	return rc < 0 && errno != EINVAL ? -errno : rc == 1;
 }
 
 static int get_self(struct cap_sets *s, struct fault *f)
@@ -63,13 +85,18 @@ static int get_self(struct cap_sets *s, struct fault *f)
 		return fault_set(f, -rc, "capget", "");
 	s->bounding = s->ambient = 0;
 	for (int cap = 0; cap < CAP_COUNT; cap++) {
-		s->bounding |= (uint64_t)in_bounding(cap) << cap;
-		if (s->inheritable >> cap & 1 && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, cap, 0, 0) == 1)
-			s->ambient |= UINT64_C(1) << cap;
+		int bounding = in_bounding(cap), ambient = s->inheritable >> cap & 1 ? in_ambient(cap) : 0;
+
+		if (bounding < 0 || ambient < 0)
+			return fault_set(f, -(bounding < 0 ? bounding : ambient), "prctl", "%s", names[cap]);
+		s->bounding |= (uint64_t)bounding << cap;
+		s->ambient |= (uint64_t)ambient << cap;
 	}
-	s->keep = prctl(PR_GET_KEEPCAPS, 0, 0, 0, 0) == 1;
-	s->no_new_privs = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1;
-	return 0;
+	rc = prctl(PR_GET_KEEPCAPS, 0, 0, 0, 0);
+	s->keep = rc == 1;
+	rc = rc < 0 ? rc : prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0);
+	s->no_new_privs = rc == 1;
+	return rc < 0 ? fault_set(f, errno, "prctl", "") : 0;
 }
 
 /* The hexadecimal number after "CapEff:" and the like in a status file. */
@@ -107,16 +134,16 @@ int cap_get(pid_t pid, struct cap_sets *s, struct fault *f)
 int cap_limit(uint64_t bounding, int keep, struct fault *f)
 {
 	for (int cap = 0; cap < CAP_COUNT; cap++) {
-		int error = bounding >> cap & 1 || !prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) ? 0 : errno;
+		int rc = bounding >> cap & 1 ? 0 : drop_bounding(cap);
 
-		if (error == EINVAL)
+		if (rc == -EINVAL)
 			break; /* the kernel's last capability is behind us */
-		if (!error || (error == EPERM && !in_bounding(cap)))
-			continue; /* gone already, which without CAP_SETPCAP is EPERM too */
-		fault_set(f, error, "prctl PR_CAPBSET_DROP", "%s", names[cap]);
-		return error != EPERM ? -error
-				      : fault_hint(f, "dropping from the bounding set takes setpcap in the "
-						      "effective set");
+		if (rc == 0)
+			continue;
+		fault_set(f, -rc, "prctl PR_CAPBSET_DROP", "%s", names[cap]);
+		if (rc == -EPERM)
+			fault_hint(f, "dropping from the bounding set takes setpcap in the effective set");
+		return rc;
 	}
 	if (prctl(PR_SET_KEEPCAPS, keep, 0, 0, 0))
 		return fault_set(f, errno, "prctl PR_SET_KEEPCAPS", "");

@@ -173,7 +173,7 @@ static int make_dir(struct cg_dir *d, struct fault *f)
 	if (mkdir(d->path, 0755) < 0)
 		return explain_mkdir(d->path, errno, f);
 	d->made = 1;
-	d->fd = open(d->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	d->fd = retry_eintr(open(d->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
 	if (d->fd < 0)
 		return fault_set(f, errno, "open", "%s", d->path);
 	version = cg_version(d->fd);
@@ -224,7 +224,7 @@ const struct cg_dir *cg_dir_of(const struct cgroup *cg, enum cg_controller c)
 int cg_attach_fd(const struct cg_dir *d, struct fault *f)
 {
 	const char *file = d->version == 1 ? "tasks" : "cgroup.procs";
-	int fd = openat(d->fd, file, O_WRONLY | O_CLOEXEC);
+	int fd = retry_eintr(openat(d->fd, file, O_WRONLY | O_CLOEXEC));
 
 	return fd >= 0 ? fd : fault_set(f, errno, "open", "%s/%s", d->path, file);
 }

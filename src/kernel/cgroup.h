@@ -90,14 +90,14 @@ void cg_release(struct cgroup *cg);
 int cg_set_limits(const struct cgroup *cg, const struct cg_limits *limits, struct fault *f);
 
 /* Reads a limit back into 'out' (the fields of that limit only; 'text' takes cpus and
- * io). Returns 1, or 0 if the group has no directory that would know it. */
+ * io). Returns 1, 0 if the group has no directory that would know it, or -errno. */
 int cg_get_limit(const struct cgroup *cg, enum cg_limit l, struct cg_limits *out, char *text, size_t size);
 
 /* The directory with a controller, or null. */
 const struct cg_dir *cg_dir_of(const struct cgroup *cg, enum cg_controller c);
 
 /* A number from a file that holds only a number ("max" is CG_MAX), or from the line
- * that begins with 'key' if that is not null. Returns 1, or 0 if it is not there. */
+ * that begins with 'key' if that is not null. Returns 1, 0 if it is not there, or -errno. */
 int cg_read_number(const struct cg_dir *d, const char *file, const char *key, uint64_t *out);
 
 /* A descriptor to which a task with one thread writes "0" to move itself: 40 us on

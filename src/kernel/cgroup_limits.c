@@ -37,13 +37,24 @@ static int write_number(const struct cg_dir *d, const char *file, uint64_t value
 	return write_to(d, file, text, f);
 }
 
+/* 1; 0 if this kernel has no such file, or the group is gone; -errno. */
+static int read_text(const struct cg_dir *d, const char *file, char *text, size_t size)
+{
+	ssize_t n = util_read_file(d->fd, file, text, size);
+
+	if (n == -ENOENT || n == -ENODEV || n == -EOPNOTSUPP)
+		return 0;
+	return n < 0 ? (int)n : 1;
+}
+
 int cg_read_number(const struct cg_dir *d, const char *file, const char *key, uint64_t *out)
 {
 	char text[4096];
 	const char *s = text;
+	int rc = d ? read_text(d, file, text, sizeof text) : 0;
 
-	if (!d || util_read_file(d->fd, file, text, sizeof text) < 0)
-		return 0;
+	if (rc <= 0)
+		return rc;
 	while (key && s && (strncmp(s, key, strlen(key)) || s[strlen(key)] != ' ')) {
 		s = strchr(s, '\n');
 		s = s ? s + 1 : NULL;
@@ -62,10 +73,11 @@ int cg_read_number(const struct cg_dir *d, const char *file, const char *key, ui
 
 static int read_v1_memory(const struct cg_dir *d, const char *file, uint64_t *out)
 {
-	if (!cg_read_number(d, file, NULL, out))
-		return 0;
-	*out = *out >= V1_UNLIMITED ? CG_MAX : *out;
-	return 1;
+	int rc = cg_read_number(d, file, NULL, out);
+
+	if (rc > 0 && *out >= V1_UNLIMITED)
+		*out = CG_MAX;
+	return rc;
 }
 
 /* What version 2 calls swap is version 1's memory+swap less memory. */
@@ -99,10 +111,11 @@ static int write_v1_pair(const struct cg_dir *d, uint64_t memory, uint64_t both,
 static int set_v1_memory(const struct cg_dir *d, const struct cg_limits *l, struct fault *f)
 {
 	uint64_t memory = CG_MAX, both = CG_MAX, swap;
-	int has_swap;
+	int rc = read_v1_memory(d, LIMIT, &memory), has_swap = read_v1_memory(d, BOTH, &both);
 
-	read_v1_memory(d, LIMIT, &memory);
-	has_swap = read_v1_memory(d, BOTH, &both);
+	rc = rc < 0 ? rc : has_swap;
+	if (rc < 0)
+		return fault_set(f, -rc, "read", "%s/" LIMIT, d->path);
 	swap = l->set & 1u << CG_SWAP_MAX ? l->swap_max : v1_swap(memory, both);
 	memory = l->set & 1u << CG_MEMORY_MAX ? l->memory_max : memory;
 	if (swap != CG_MAX && (!has_swap || memory == CG_MAX))
@@ -129,9 +142,11 @@ static int set_memory(const struct cg_dir *d, const struct cg_limits *l, struct 
 static int set_v1_cpu_max(const struct cg_dir *d, const struct cg_limits *l, struct fault *f)
 {
 	uint64_t period = 0;
-	int rc = 0;
+	int rc = cg_read_number(d, "cpu.cfs_period_us", NULL, &period);
 
-	cg_read_number(d, "cpu.cfs_period_us", NULL, &period);
+	if (rc < 0)
+		return fault_set(f, -rc, "read", "%s/cpu.cfs_period_us", d->path);
+	rc = 0;
 	if (period != l->cpu_period) {
 		rc = write_number(d, "cpu.cfs_quota_us", CG_MAX, f);
 		rc = rc < 0 ? rc : write_number(d, "cpu.cfs_period_us", l->cpu_period, f);
@@ -292,31 +307,36 @@ static int get_memory(const struct cg_dir *d, struct cg_limits *out)
 static int get_swap(const struct cg_dir *d, struct cg_limits *out)
 {
 	uint64_t memory, both;
+	int rc;
 
 	if (d->version == 2)
 		return cg_read_number(d, "memory.swap.max", NULL, &out->swap_max);
-	if (!read_v1_memory(d, LIMIT, &memory) || !read_v1_memory(d, BOTH, &both))
-		return 0;
-	out->swap_max = v1_swap(memory, both);
-	return 1;
+	rc = read_v1_memory(d, LIMIT, &memory);
+	rc = rc > 0 ? read_v1_memory(d, BOTH, &both) : rc;
+	if (rc > 0)
+		out->swap_max = v1_swap(memory, both);
+	return rc;
 }
 
 static int get_cpu_max(const struct cg_dir *d, struct cg_limits *out)
 {
 	char text[64], *end;
+	int rc;
 
 	if (d->version == 1) {
 		int64_t quota;
 
-		if (!cg_read_number(d, "cpu.cfs_period_us", NULL, &out->cpu_period) ||
-		    util_read_file(d->fd, "cpu.cfs_quota_us", text, sizeof text) < 0)
-			return 0;
+		rc = cg_read_number(d, "cpu.cfs_period_us", NULL, &out->cpu_period);
+		rc = rc > 0 ? read_text(d, "cpu.cfs_quota_us", text, sizeof text) : rc;
+		if (rc <= 0)
+			return rc;
 		quota = strtoll(text, NULL, 10);
 		out->cpu_quota = quota < 0 ? CG_MAX : (uint64_t)quota;
 		return 1;
 	}
-	if (util_read_file(d->fd, "cpu.max", text, sizeof text) < 0)
-		return 0;
+	rc = read_text(d, "cpu.max", text, sizeof text);
+	if (rc <= 0)
+		return rc;
 	end = text + 3;
 	out->cpu_quota = strncmp(text, "max", 3) ? strtoull(text, &end, 10) : CG_MAX;
 	out->cpu_period = strtoull(end, NULL, 10);
@@ -325,21 +345,24 @@ static int get_cpu_max(const struct cg_dir *d, struct cg_limits *out)
 
 static int get_cpu_weight(const struct cg_dir *d, struct cg_limits *out)
 {
+	int rc;
+
 	if (d->version == 2)
 		return cg_read_number(d, "cpu.weight", NULL, &out->cpu_weight);
-	if (!cg_read_number(d, "cpu.shares", NULL, &out->cpu_weight))
-		return 0;
-	out->cpu_weight = (out->cpu_weight * 100 + SHARES_PER_100 / 2) / SHARES_PER_100;
-	return 1;
+	rc = cg_read_number(d, "cpu.shares", NULL, &out->cpu_weight);
+	if (rc > 0)
+		out->cpu_weight = (out->cpu_weight * 100 + SHARES_PER_100 / 2) / SHARES_PER_100;
+	return rc;
 }
 
 static int get_text(const struct cg_dir *d, const char *file, char *text, size_t size)
 {
-	ssize_t n = util_read_file(d->fd, file, text, size);
+	int rc = read_text(d, file, text, size);
+	size_t n = rc > 0 ? strlen(text) : 0;
 
 	if (n > 0 && text[n - 1] == '\n')
 		text[n - 1] = '\0';
-	return n >= 0;
+	return rc;
 }
 
 /* Version 1 has "8:0 1048576" in each of four files: "8:0 rbps=1048576" lines, one a value. */
@@ -350,9 +373,10 @@ static int get_v1_io(const struct cg_dir *d, char *text, size_t size)
 	text[0] = '\0';
 	for (size_t i = 0; i < IO_KEYS; i++) {
 		char values[2048], *save = NULL, *line;
+		int rc = read_text(d, io_keys[i].v1, values, sizeof values);
 
-		if (util_read_file(d->fd, io_keys[i].v1, values, sizeof values) < 0)
-			return 0;
+		if (rc <= 0)
+			return rc;
 		for (line = strtok_r(values, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
 			char *value = strchr(line, ' ');
 

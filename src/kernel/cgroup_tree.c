@@ -74,7 +74,7 @@ static int each_number(int fd, visit_process visit, void *data)
 
 static int each_process_here(int dir, visit_process visit, void *data)
 {
-	cleanup_fd int fd = openat(dir, "cgroup.procs", O_RDONLY | O_CLOEXEC);
+	cleanup_fd int fd = retry_eintr(openat(dir, "cgroup.procs", O_RDONLY | O_CLOEXEC));
 	int rc;
 
 	if (fd < 0)
@@ -98,7 +98,7 @@ static int walk_below(int parent, const char *name, unsigned char type, void *da
 
 static int walk_processes(int parent, const char *name, struct walk *w)
 {
-	cleanup_fd int dir = openat(parent, name, DIRECTORY);
+	cleanup_fd int dir = retry_eintr(openat(parent, name, DIRECTORY));
 	int rc;
 
 	if (dir < 0)
@@ -196,14 +196,15 @@ static int any(pid_t pid, void *data)
 
 static int is_empty(int dir)
 {
-	return cg_each_process(dir, any, NULL) != 1;
+	return cg_each_process(dir, any, NULL) == 0;
 }
 
 static int is_frozen(int dir)
 {
 	char text[32];
+	ssize_t n = util_read_file(dir, "freezer.state", text, sizeof text);
 
-	return util_read_file(dir, "freezer.state", text, sizeof text) < 0 || !strcmp(text, "FROZEN\n");
+	return n < 0 ? n == -ENODEV || n == -ENOENT : !strcmp(text, "FROZEN\n");
 }
 
 /* Whether cgroup.events has the line 'state'; without that file, what 'ask' says. */
@@ -214,9 +215,9 @@ static int is_now(int dir, int events, const char *state, int (*ask)(int dir))
 
 	if (events < 0)
 		return ask(dir);
-	n = pread(events, text, sizeof text - 1, 0);
+	n = retry_eintr(pread(events, text, sizeof text - 1, 0));
 	if (n < 0)
-		return 1; /* ENODEV: removed */
+		return errno == ENODEV; /* removed */
 	text[n] = '\0';
 	return strstr(text, state) != NULL;
 }
@@ -231,7 +232,7 @@ static void wait_change(int events, int64_t left)
 
 static int wait_state(int dir, int timeout, const char *state, int (*ask)(int dir))
 {
-	cleanup_fd int events = openat(dir, "cgroup.events", O_RDONLY | O_CLOEXEC);
+	cleanup_fd int events = retry_eintr(openat(dir, "cgroup.events", O_RDONLY | O_CLOEXEC));
 	int64_t deadline = now_ms() + timeout;
 
 	while (!is_now(dir, events, state, ask)) {
@@ -263,7 +264,7 @@ static int remove_entry(int parent, const char *name, unsigned char type, void *
 
 static int remove_below(int parent, const char *name, int *depth)
 {
-	cleanup_fd int dir = openat(parent, name, DIRECTORY);
+	cleanup_fd int dir = retry_eintr(openat(parent, name, DIRECTORY));
 
 	if (dir < 0)
 		return errno == ENOENT ? 0 : -errno;
@@ -290,7 +291,7 @@ static int remove_at(int parent, const char *name, int *depth)
 /* Once nobody is in it, the kernel may still count the last ones for an instant. */
 int cg_remove_dir(const char *path, int timeout)
 {
-	cleanup_fd int dir = open(path, DIRECTORY);
+	cleanup_fd int dir = retry_eintr(open(path, DIRECTORY));
 	int64_t deadline = now_ms() + timeout;
 	int rc, depth = 0;
 
@@ -308,7 +309,7 @@ int cg_remove_dir(const char *path, int timeout)
 
 int cg_destroy(const char *path, int timeout)
 {
-	cleanup_fd int dir = open(path, DIRECTORY);
+	cleanup_fd int dir = retry_eintr(open(path, DIRECTORY));
 	int64_t deadline = now_ms() + timeout;
 	int rc;
 
