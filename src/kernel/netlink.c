@@ -398,12 +398,24 @@ static int transmit(struct net_socket *s, const struct net_queue *q, size_t firs
 	return n < 0 ? -errno : 0;
 }
 
-/* Reads until the last message's acknowledgement; the first refusal is the result. */
+/* Why there is no further answer. */
+static int no_answer(const struct net_op *op, int error, int lost, struct fault *f)
+{
+	if (error != EAGAIN || !lost)
+		return fault_of_op(op, error, f);
+	fault_of_op(op, ENOBUFS, f);
+	return fault_hint(
+		f, "the socket's receive buffer had no room for the kernel's answer, so that it is not "
+		   "known whether this was done");
+}
+
+/* Reads until the last message's acknowledgement; the first refusal is the result. After an overrun
+ * (ENOBUFS) the first answers are still there. */
 static int collect(struct net_socket *s, const struct net_queue *q, size_t first, size_t last,
 		   struct fault *f)
 {
 	size_t offset = s->reply.length = 0;
-	int result = 0;
+	int result = 0, lost = 0;
 
 	for (;;) {
 		const struct nlmsghdr *m = next_message(s, &offset);
@@ -414,8 +426,9 @@ static int collect(struct net_socket *s, const struct net_queue *q, size_t first
 		if (!m) {
 			offset = s->reply.length = 0;
 			n = receive(s);
-			if (n < 0)
-				return result ? result : fault_of_op(&q->ops[last], (int)-n, f);
+			lost |= n == -ENOBUFS;
+			if (n < 0 && n != -ENOBUFS)
+				return result ? result : no_answer(&q->ops[last], (int)-n, lost, f);
 			continue;
 		}
 		i = m->nlmsg_seq - s->sequence - 1;
@@ -456,11 +469,11 @@ int net_send(struct net_socket *s, struct net_queue *q, struct fault *f)
 	return rc;
 }
 
-/* Reads one whole answer. Returns 1 if the table changed meanwhile. */
+/* Reads one whole answer. Returns 1 if the table changed meanwhile, or a part of the answer was lost. */
 static int gather(struct net_socket *s, const struct net_op *op, struct fault *f)
 {
 	size_t offset = s->reply.length = 0, words;
-	int changed = 0, error;
+	int changed = 0, lost = 0, error;
 
 	for (;;) {
 		const struct nlmsghdr *m = next_message(s, &offset);
@@ -468,7 +481,10 @@ static int gather(struct net_socket *s, const struct net_op *op, struct fault *f
 
 		if (!m) {
 			n = receive(s);
-			if (n < 0)
+			changed |= lost |= n == -ENOBUFS;
+			if (n == -EAGAIN && lost)
+				return 1;
+			if (n < 0 && n != -ENOBUFS)
 				return fault_of_op(op, (int)-n, f);
 			continue;
 		}
@@ -482,6 +498,17 @@ static int gather(struct net_socket *s, const struct net_op *op, struct fault *f
 		if (!(m->nlmsg_flags & NLM_F_MULTI))
 			return 0;
 	}
+}
+
+/* What is left of an answer that was not read to its end: with it the kernel refuses the next question. */
+static void drop_answers(struct net_socket *s)
+{
+	ssize_t n;
+
+	do {
+		s->reply.length = 0;
+		n = receive(s);
+	} while (n >= 0 || n == -ENOBUFS);
 }
 
 int net_query(struct net_socket *s, struct fault *f)
@@ -498,6 +525,8 @@ int net_query(struct net_socket *s, struct fault *f)
 		rc = fault_of_op(op, EAGAIN, f);
 		fault_hint(f, "the table changed %d times while it was being read", READ_AGAIN);
 	}
+	if (rc < 0)
+		drop_answers(s);
 	net_queue_reset(&s->request);
 	return rc;
 }

@@ -324,6 +324,25 @@ static void test_parts(struct net_queue *q)
 	end_script(&s);
 }
 
+/* The kernel's answers to a batch that fails do not fit the smallest buffer; the first one does. */
+static void test_overrun(struct net_queue *q)
+{
+	struct net_socket s = { .fd = -1 };
+	struct fault f;
+	int one = 1;
+
+	if (net_open(&s, -1, &f) < 0 || setsockopt(s.fd, SOL_SOCKET, SO_RCVBUF, &one, sizeof one) < 0)
+		exit(1);
+	for (int i = 0; i < 100; i++)
+		net_link_delete(q, &(struct net_ref){ .index = 1000 + i }, NET_ABSENT, NULL);
+	is_integer(net_send(&s, q, &f), -ENODEV, "the first error is there after an overrun");
+	is_string(f.subject, "index 1000", "with the subject");
+	net_link_delete(q, &(struct net_ref){ .index = 1000 }, NET_ABSENT, NULL);
+	is_integer(net_send(&s, q, &f), -ENODEV, "and the socket works on");
+	close(s.fd);
+	net_release(&s);
+}
+
 static void test_dump(void)
 {
 	struct script s = begin_script();
@@ -417,6 +436,7 @@ int main(void)
 	test_batch(&q);
 	test_batch_faults(&q);
 	test_parts(&q);
+	test_overrun(&q);
 	test_dump();
 	test_garbage();
 	test_addresses();
