@@ -37,17 +37,19 @@ static void feed(lua_State *L, struct talk *t)
 		util_closep(&t->streams[0]->fd);
 }
 
-static int in_pipe(int fd)
+static int in_pipe(lua_State *L, int fd)
 {
 	int n = 0;
 
-	return fd < 0 || ioctl(fd, FIONREAD, &n) < 0 ? 0 : n;
+	if (fd >= 0 && ioctl(fd, FIONREAD, &n) < 0)
+		return box_fail(L, errno, "FIONREAD", "output of the child");
+	return n;
 }
 
 /* At the limit it is either one byte too much or the end. */
-static void refuse_more(struct talk *t, int i)
+static void refuse_more(lua_State *L, struct talk *t, int i)
 {
-	if (in_pipe(t->streams[i]->fd) > 0)
+	if (in_pipe(L, t->streams[i]->fd) > 0)
 		t->why = "limit";
 	else
 		util_closep(&t->streams[i]->fd);
@@ -60,7 +62,7 @@ static int drain(lua_State *L, struct talk *t, int i)
 	ssize_t n;
 
 	if (b->length == t->limit) {
-		refuse_more(t, i);
+		refuse_more(L, t, i);
 		return 0;
 	}
 	n = box_buffer_read(L, b, t->streams[i]->fd, t->limit - b->length);
@@ -75,10 +77,10 @@ static int drain(lua_State *L, struct talk *t, int i)
  * what is in them already is read. */
 static void drain_rest(lua_State *L, struct talk *t, int i)
 {
-	int left = in_pipe(t->streams[i]->fd), n;
+	int left = in_pipe(L, t->streams[i]->fd);
 
-	for (; left > 0 && (n = drain(L, t, i)) > 0; left -= n)
-		;
+	while (left > 0 && !t->why && in_pipe(L, t->streams[i]->fd) > 0)
+		left -= drain(L, t, i);
 }
 
 /* One round; 0 when all pipes are closed, the process has ended or there is a reason to stop. */

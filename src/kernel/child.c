@@ -31,7 +31,7 @@ static void follow_parent(const struct child *c)
 	if (!c->spawn->death_signal)
 		return;
 	prctl(PR_SET_PDEATHSIG, c->spawn->death_signal);
-	if (poll(&p, 1, 0) > 0 && (p.revents & (POLLHUP | POLLERR)))
+	if (retry_eintr(poll(&p, 1, 0)) > 0 && (p.revents & (POLLHUP | POLLERR)))
 		_exit(127);
 }
 
@@ -108,12 +108,14 @@ static int restore_limits(struct fault *f)
 }
 
 /* Until the parent has written the id maps we are nobody. */
-static void wait_for_maps(const struct child *c)
+static int wait_for_maps(const struct child *c, struct fault *f)
 {
 	char word;
+	ssize_t n = c->waits ? retry_eintr(recv(c->report, &word, 1, 0)) : 1;
 
-	if (c->waits && retry_eintr(recv(c->report, &word, 1, 0)) != 1)
-		_exit(127);
+	if (n == 0)
+		_exit(127); /* the parent is gone */
+	return n < 0 ? fault_set(f, errno, "recv", "%s", "the id maps") : 0;
 }
 
 /* Root of the user namespace that we are new in: as nobody we could make no file. This loses the
@@ -166,10 +168,8 @@ static int prepare(struct child *c, int *step, struct fault *f)
 
 	follow_parent(c);
 	rc = enter_cgroup(c, f);
-	if (rc < 0)
-		return rc;
-	wait_for_maps(c);
-	if (!c->joined && s->join_count > 0)
+	rc = rc < 0 ? rc : wait_for_maps(c, f);
+	if (rc == 0 && !c->joined && s->join_count > 0)
 		rc = child_join(s, f);
 	rc = rc < 0 ? rc : own_user_namespace(c, f);
 	if (rc == 0 && s->new_session && setsid() < 0)
@@ -216,7 +216,7 @@ static int lift_all(struct child *c, struct fault *f)
 
 static int put(int fd, int target, struct fault *f)
 {
-	if (fd < 0 || dup2(fd, target) >= 0)
+	if (fd < 0 || retry_eintr(dup2(fd, target)) >= 0)
 		return 0;
 	return fault_set(f, errno, "dup2", "descriptor %d", target);
 }
@@ -275,7 +275,7 @@ static int place(struct child *c, struct fault *f)
 
 static void tell(const struct child *c, const struct proc_report *r)
 {
-	send(c->report, r, sizeof *r, MSG_NOSIGNAL);
+	retry_eintr(send(c->report, r, sizeof *r, MSG_NOSIGNAL));
 }
 
 static int exec_program(struct child *c, struct fault *f)

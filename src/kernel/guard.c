@@ -18,6 +18,8 @@
 #include "kernel/signal.h"
 #include "kernel/util.h"
 
+#define TRIES 3
+
 static struct {
 	struct guard_slot *volatile slots;
 	pid_t owner, pid;
@@ -108,8 +110,11 @@ static int guard_main(void *unused)
 static int start_failed(struct fault *f, const char *what)
 {
 	fault_set(f, errno, what, "%s", "");
-	fault_hint(f, "the process that keeps luabox's own program from containers could not be started");
-	return -f->error;
+	return fault_hint(
+		f, "the process that keeps luabox's own program from containers could not be started%s",
+		f->error == EAGAIN ? ": the limit on processes is reached (RLIMIT_NPROC, pids.max or "
+				     "kernel.pid_max)"
+				   : "");
 }
 
 static unsigned int highest_descriptor(void)
@@ -149,8 +154,12 @@ static int start(struct fault *f)
 
 static void stop(void)
 {
-	kill(guard.pid, SIGKILL);
-	retry_eintr(waitpid(guard.pid, NULL, __WALL));
+	int rc = -1;
+
+	for (int i = 0; i < TRIES && rc < 0; i++)
+		rc = kill(guard.pid, SIGKILL);
+	for (int i = 0; i < TRIES && waitpid(guard.pid, NULL, __WALL | (rc < 0 ? WNOHANG : 0)) < 0; i++)
+		; /* one that could not be killed is not waited for */
 	util_closep(&guard.alive);
 }
 

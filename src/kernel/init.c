@@ -36,7 +36,7 @@ static int run_program(void *argument)
 static void let_go(int status)
 {
 	if (status >= 0)
-		dup2(status, STATUS_FD);
+		retry_eintr(dup2(status, STATUS_FD));
 	close_fds(STATUS_FD + 1, ~0U, 0);
 	if (chdir("/") < 0)
 		return; /* an odd root, but no reason not to run */
@@ -111,7 +111,9 @@ int proc_init(int (*program)(void *), void *argument, int status, int report, st
 		pid = proc_clone(CLONE_VM, -1, run_program, &p, &pidfd, NULL, f);
 	if (pid < 0)
 		return pid;
-	write(report, "", 1); /* in vain if the parent is gone, and we soon */
+	if (retry_eintr(write(report, "", 1)) < 0 &&
+	    errno != EPIPE) /* else the parent is gone, and we soon */
+		return fault_set(f, errno, "write", "that init has started");
 	close(report);
 	let_go(status);
 	loop(pid);

@@ -267,7 +267,7 @@ static int write_maps(const struct proc_spawn *s, pid_t pid, const struct ends *
 {
 	int rc = wants_maps(s) ? idmap_write(pid, &s->maps, f) : 0;
 
-	if (rc == 0 && wants_maps(s) && send(e->peer, "", 1, MSG_NOSIGNAL) < 0)
+	if (rc == 0 && wants_maps(s) && retry_eintr(send(e->peer, "", 1, MSG_NOSIGNAL)) < 0)
 		rc = fault_set(f, errno, "send", "the child");
 	if (rc < 0)
 		proc_destroy(e->pidfd);
@@ -343,6 +343,8 @@ int proc_started(int report, int init, struct proc_report *r)
 {
 	ssize_t n = retry_eintr(recv(report, r, sizeof *r, 0));
 
+	if (n < 0 && errno == ECONNRESET) /* it ended with our word unread; its own is there all the same */
+		n = retry_eintr(recv(report, r, sizeof *r, 0));
 	if (n < 0) {
 		r->step = 0;
 		return fault_set(&r->fault, errno, "recv", "%s", "report of the child");
