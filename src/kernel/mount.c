@@ -228,6 +228,10 @@ int mnt_open_tree(int dirfd, const char *path, unsigned flags, struct fault *f)
 		lack_explain(f, "open_tree", "mount.bind does without it");
 	else if (error == EPERM)
 		hint_privilege(NULL, f);
+	else if (error == ENOSPC)
+		fault_hint(f, "each detached tree is a mount namespace to the limit user.max_mnt_namespaces, "
+			      "and its "
+			      "mounts count to fs.mount-max");
 	else if (error == EINVAL && flags & OPEN_TREE_CLONE && *path == '\0')
 		fault_hint(f, "a detached tree can be copied since Linux 6.15, and only in the mount "
 			      "namespace that "
