@@ -126,9 +126,12 @@ end
 local shared = setmetatable({}, { __mode = "v" })
 local has_overlay, copies -- nil until it was tried
 
+local LACKING = { ENODEV = true, ENOSYS = true, EPERM = true } -- what fsopen says then
+
 local function can_overlay()
   if has_overlay == nil then
     local ok, context = pcall(sys.mount.fsopen, "overlay")
+    if not ok and not LACKING[context.code] then error(context, 0) end
     has_overlay = ok
     if ok then context:close() end
   end

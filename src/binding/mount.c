@@ -21,6 +21,7 @@ it, and unless it is attached before, it ends with its handle.
 
 #include "kernel/mount.h"
 #include "kernel/mountinfo.h"
+#include "kernel/util.h"
 
 #define LONGEST_DATA 4095 /* a page, with the zero at its end */
 #define LONGEST_LINE 65536
@@ -491,7 +492,7 @@ static int mount_list(lua_State *L)
 	int rc;
 
 	lua_toclose(L, -1);
-	t->h.fd = open(path, O_RDONLY | O_CLOEXEC);
+	t->h.fd = retry_eintr(open(path, O_RDONLY | O_CLOEXEC));
 	if (t->h.fd < 0)
 		return box_fail(L, errno, "open", path);
 	mnt_table_init(&t->table, t->h.fd, t->buf, sizeof t->buf);

@@ -95,7 +95,7 @@ ssize_t proc_interpreter(int fd, char *buf, size_t size)
 /* The file is there, and yet ENOENT: what it needs is not. */
 static int missing_interpreter(const char *path, struct fault *f)
 {
-	cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
+	cleanup_fd int fd = retry_eintr(open(path, O_RDONLY | O_CLOEXEC));
 	char interpreter[256];
 
 	if (fd < 0 || proc_interpreter(fd, interpreter, sizeof interpreter) <= 0)
@@ -152,7 +152,7 @@ static const char *machine_name(unsigned machine)
 
 static int wrong_format(const char *path, struct fault *f)
 {
-	cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
+	cleanup_fd int fd = retry_eintr(open(path, O_RDONLY | O_CLOEXEC));
 	Elf32_Ehdr e; /* e_machine is at the same place in both classes */
 
 	if (fd < 0 || read_at(fd, &e, sizeof e, 0) < 0 || memcmp(e.e_ident, ELFMAG, SELFMAG) != 0)

@@ -229,7 +229,7 @@ static int write_atomic(int root, const char *path, const struct file_write *w, 
 
 	if (rc < 0)
 		return rc;
-	if (getrandom(&random, sizeof random, 0) != sizeof random)
+	if (retry_eintr(getrandom(&random, sizeof random, 0)) != sizeof random)
 		return fault_set(f, errno, "getrandom", "%s", path);
 	snprintf(name, sizeof name, ".luabox-%016llx", (unsigned long long)random);
 	return write_aside(&p, path, name, w, f);

@@ -17,7 +17,7 @@ void mnt_fs_words(int fs, char *text, size_t size)
 
 	text[0] = '\0';
 	/* One message a read; "e ", "w " or "i " before the words. ENODATA at the end. */
-	while ((n = read(fs, line, sizeof line - 1)) > 0) {
+	while ((n = retry_eintr(read(fs, line, sizeof line - 1))) > 0) {
 		line[n] = '\0';
 		line[strcspn(line, "\n")] = '\0';
 		if (!strncmp(line, "e ", 2))

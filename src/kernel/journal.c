@@ -43,10 +43,12 @@ static int open_dir(const char *path, int create, struct fault *f)
 
 	if (create && !made && errno != EEXIST) {
 		fault_set(f, errno, "mkdir", "%s", path);
-		return fault_hint(
-			f, "luabox notes here what it must undo if it is killed; %s",
-			errno == EROFS ? "mount a tmpfs on /run"
-				       : "/run, or $XDG_RUNTIME_DIR for an ordinary user, must be writable");
+		return fault_hint(f, "luabox notes here what it must undo if it is killed; %s",
+				  f && f->error == EROFS ? "mount a tmpfs on /run"
+				  : f && f->error == ENOSPC
+					  ? "the file system that it is on is full"
+					  : "/run, or $XDG_RUNTIME_DIR for an ordinary user, must be "
+					    "writable");
 	}
 	dir = retry_eintr(open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
 	rc = dir < 0 ? fault_set(f, errno, "open", "%s", path) : check_dir(dir, path, f);
@@ -227,7 +229,8 @@ void keep_journal_name(const struct keep_header *h, int n, char name[KEEP_NAME])
 
 static int write_header(int dir, const struct keep_header *h, const char *name, struct fault *f)
 {
-	cleanup_fd int fd = openat(dir, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	cleanup_fd int fd =
+		retry_eintr(openat(dir, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
 	char text[512];
 	int length = format_header(text, sizeof text, h), rc;
 
@@ -271,7 +274,7 @@ int keep_journal_open(int dir, const char *name, struct fault *f)
 
 	if (rc < 0)
 		return rc;
-	fd = openat(dir, name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	fd = retry_eintr(openat(dir, name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
 	rc = fd < 0 ? -errno : check_journal(fd);
 	keep_unlock_dir(dir);
 	if (rc == 0)

@@ -453,7 +453,7 @@ int keep_sysctl_set(int dir, const char *name, const char *value, struct fault *
 {
 	cleanup_fd int root = open_root();
 	char path[NAME_MAX];
-	int rc = path_of(name, path);
+	int rc = root < 0 ? -errno : path_of(name, path);
 
 	rc = rc < 0 ? rc : util_write_file(root, path, value);
 	keep_unlock_dir(dir);
@@ -492,11 +492,12 @@ int keep_sysctl_discard(int dir, const char *file)
 	rc = keep_lock_dir(dir, NULL);
 	if (rc < 0)
 		return rc;
-	fd = openat(dir, file, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
-	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
-		unlinkat(dir, file, 0);
+	fd = retry_eintr(openat(dir, file, O_RDWR | O_NOFOLLOW | O_CLOEXEC));
+	rc = fd < 0 ? -errno : lock_alone(fd);
+	if (rc > 0)
+		rc = unlinkat(dir, file, 0) < 0 ? -errno : 0;
 	keep_unlock_dir(dir);
-	return 0;
+	return rc == -ENOENT ? 0 : rc;
 }
 
 int keep_sysctl_drop(int dir, const char *file, int fd)

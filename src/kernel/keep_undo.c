@@ -152,7 +152,7 @@ static int undo_pin(int dir, const char *path, int fd)
 
 	(void)dir;
 	(void)fd;
-	if (statfs(path, &s) < 0)
+	if (retry_eintr(statfs(path, &s)) < 0)
 		return errno == ENOENT ? 0 : -errno;
 	if (s.f_type == NSFS_MAGIC && umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW) < 0)
 		return -errno;

@@ -376,7 +376,7 @@ static int is_nsfs(int fd)
 {
 	struct statfs s;
 
-	return fstatfs(fd, &s) == 0 && s.f_type == NSFS_MAGIC;
+	return retry_eintr(fstatfs(fd, &s)) == 0 && s.f_type == NSFS_MAGIC;
 }
 
 /* An empty file that was there is taken; anything else is not ours to cover. */

@@ -264,7 +264,7 @@ static int is_initramfs(int fd)
 {
 	struct statfs s;
 
-	return fstatfs(fd, &s) == 0 && (s.f_type == RAMFS_MAGIC || s.f_type == TMPFS_MAGIC);
+	return retry_eintr(fstatfs(fd, &s)) == 0 && (s.f_type == RAMFS_MAGIC || s.f_type == TMPFS_MAGIC);
 }
 
 static int cover_old(struct fault *f)

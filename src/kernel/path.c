@@ -66,21 +66,21 @@ static int restart(struct walk *w)
 		return -EXDEV;
 	w->way[0] = '\0';
 	if (w->resolve & RESOLVE_IN_ROOT)
-		return enter(w, openat(w->root, ".", DIRECTORY));
-	return enter(w, open("/", DIRECTORY));
+		return enter(w, retry_eintr(openat(w->root, ".", DIRECTORY)));
+	return enter(w, retry_eintr(open("/", DIRECTORY)));
 }
 
 /* From the root again: the directory's own ".." could by now be outside. A link where a directory was:
  * somebody is renaming. */
 static int walk_way(struct walk *w)
 {
-	int rc = enter(w, openat(w->root, ".", DIRECTORY));
+	int rc = enter(w, retry_eintr(openat(w->root, ".", DIRECTORY)));
 
 	for (char *name = w->way; rc == 0 && *name;) {
 		char *end = strchrnul(++name, '/'), cut = *end;
 
 		*end = '\0';
-		rc = enter(w, openat(w->here, name, DIRECTORY));
+		rc = enter(w, retry_eintr(openat(w->here, name, DIRECTORY)));
 		*end = cut;
 		name = end;
 	}
@@ -92,7 +92,7 @@ static int ascend(struct walk *w)
 	char *last = strrchr(w->way, '/');
 
 	if (!(w->resolve & CONFINED))
-		return enter(w, openat(w->here, "..", DIRECTORY));
+		return enter(w, retry_eintr(openat(w->here, "..", DIRECTORY)));
 	if (!last)
 		return w->resolve & RESOLVE_BENEATH ? -EXDEV : 0;
 	*last = '\0';
@@ -107,7 +107,7 @@ static int is_magic(const struct walk *w, int link)
 	struct statfs fs;
 	struct stat parent;
 
-	if (fstatfs(link, &fs) < 0 || fs.f_type != PROC_SUPER_MAGIC)
+	if (retry_eintr(fstatfs(link, &fs)) < 0 || fs.f_type != PROC_SUPER_MAGIC)
 		return 0;
 	return fstat(w->here, &parent) < 0 || parent.st_ino != PROC_ROOT_INO;
 }
@@ -140,7 +140,7 @@ static int open_here(const struct walk *w, int flags)
 
 	if (flags & O_CREAT)
 		return -EISDIR;
-	fd = openat(w->here, ".", flags | O_CLOEXEC);
+	fd = retry_eintr(openat(w->here, ".", flags | O_CLOEXEC));
 	return fd < 0 ? -errno : fd;
 }
 
@@ -148,7 +148,7 @@ static int open_here(const struct walk *w, int flags)
  */
 static int open_last(const struct walk *w, const char *name, int flags, mode_t mode)
 {
-	cleanup_fd int fd = openat(w->here, name, flags | O_NOFOLLOW | O_CLOEXEC, mode);
+	cleanup_fd int fd = retry_eintr(openat(w->here, name, flags | O_NOFOLLOW | O_CLOEXEC, mode));
 	int rc;
 
 	if (fd < 0)
@@ -199,7 +199,7 @@ static int take_name(struct walk *w, char name[NAME_MAX + 1])
 
 static int step_to(struct walk *w, const char *name, int is_last, int flags, mode_t mode)
 {
-	cleanup_fd int probe = openat(w->here, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	cleanup_fd int probe = retry_eintr(openat(w->here, name, O_PATH | O_NOFOLLOW | O_CLOEXEC));
 	struct stat st;
 	int rc;
 
@@ -242,7 +242,7 @@ static int walk_once(int root, const char *path, int flags, mode_t mode, uint64_
 		return -ENOENT;
 	if ((size_t)snprintf(w.rest, sizeof w.rest, "%s", path) >= sizeof w.rest)
 		return -ENAMETOOLONG;
-	w.here = openat(root, ".", DIRECTORY);
+	w.here = retry_eintr(openat(root, ".", DIRECTORY));
 	w.mount = resolve & RESOLVE_NO_XDEV && w.here >= 0 ? mnt_id_at(w.here, "") : 0;
 	rc = w.here < 0 ? -errno : w.mount < 0 ? w.mount : *path == '/' ? restart(&w) : 0;
 	for (rc = rc < 0 ? rc : GO_ON; rc == GO_ON;)

@@ -36,7 +36,7 @@ int sys_sysctl_path(const char *name, char path[SYS_SYSCTL_SIZE])
 static int open_beneath(const char *path, int flags)
 {
 	const uint64_t resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV;
-	cleanup_fd int root = open("/proc/sys", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	cleanup_fd int root = retry_eintr(open("/proc/sys", O_PATH | O_DIRECTORY | O_CLOEXEC));
 	cleanup_fd int fd = -1;
 	struct statfs fs;
 
@@ -45,7 +45,7 @@ static int open_beneath(const char *path, int flags)
 	fd = path_open(root, path, flags, 0, resolve);
 	if (fd < 0)
 		return fd;
-	if (fstatfs(fd, &fs))
+	if (retry_eintr(fstatfs(fd, &fs)))
 		return -errno;
 	return fs.f_type == PROC_SUPER_MAGIC ? take_fd(&fd) : -EXDEV;
 }
