@@ -339,6 +339,7 @@ asan: ## build into build-asan with the address and undefined behaviour sanitize
 SOAKED = \
 	tests/root/kill_spec.lua \
 	tests/root/soak_spec.lua \
+	tests/root/sweep_spec.lua \
 	tests/c/oom_test.c
 
 soak: ## run whole the tests of which check takes a part (hours)
