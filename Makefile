@@ -35,6 +35,7 @@ SHARED = -lnl-route-3 -lnl-3 -lnftnl -lmnl -lseccomp
 
 KERNEL = \
 	address \
+	calls \
 	capability \
 	cgroup \
 	cgroup_layout \
@@ -107,6 +108,7 @@ BINDING = \
 	buffer \
 	capability \
 	cgroup \
+	cgroup_layout \
 	cgroup_limits \
 	error \
 	fd \
@@ -147,6 +149,7 @@ BINDING = \
 	seccomp \
 	signal \
 	system \
+	system_calls \
 	value \
 	wait
 

@@ -613,7 +613,9 @@ static const luaL_Reg methods[] = { { "attach", cgroup_attach },
 				    { "thaw", cgroup_thaw },
 				    { NULL, NULL } };
 
-static const luaL_Reg functions[] = { { "create", cgroup_create }, { NULL, NULL } };
+static const luaL_Reg functions[] = { { "create", cgroup_create },
+				      { "layout", box_cgroup_layout },
+				      { NULL, NULL } };
 
 BOX_MODULE(cgroup)
 {

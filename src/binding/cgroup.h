@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The parts of luabox.sys.cgroup: groups (cgroup.c) and limits as options (cgroup_limits.c).
+ * The parts of luabox.sys.cgroup: groups (cgroup.c), limits as options (cgroup_limits.c) and where the
+ * hierarchies are (cgroup_layout.c).
  */
 #ifndef LUABOX_BINDING_CGROUP_H
 #define LUABOX_BINDING_CGROUP_H
@@ -18,5 +19,8 @@
 /* Reads the limits in the options table at 'arg', or raises an argument error. Leaves
  * strings on the stack, which 'l' points to. */
 void cgroup_get_limits(lua_State *L, int arg, struct cg_limits *l);
+
+/* The function luabox.sys.cgroup.layout. */
+int box_cgroup_layout(lua_State *L);
 
 #endif

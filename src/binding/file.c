@@ -2,9 +2,9 @@
 /***
 Small operations on files, also inside a root that may not be trusted.
 
-Every function takes the option `root`, a directory as a path or a handle: the path is then resolved as a
-process whose root that is would see it, and no symbolic link in it leads out (openat2(2); before Linux 5.6
-luabox does its work step by step). Modes are strings of octal digits: `"755"`.
+Every function but `access` and `chdir` takes the option `root`, a directory as a path or a handle: the path
+is then resolved as a process whose root that is would see it, and no symbolic link in it leads out
+(openat2(2); before Linux 5.6 luabox does its work step by step). Modes are strings of octal digits: `"755"`.
 @module luabox.sys.file
 */
 #include "kernel/file.h"
@@ -210,6 +210,31 @@ The same, of a symbolic link itself.
 static int do_lstat(lua_State *L)
 {
 	return stat_or_lstat(L, 1);
+}
+
+static const struct box_name access_modes[] = {
+	{ "read", R_OK }, { "write", W_OK }, { "execute", X_OK }, { 0 }
+};
+
+/***
+Whether this process may use a file, as far as its mode, capabilities and a read-only mount tell.
+@function access
+@string path
+@string[opt] mode comma list of `read`, `write`, `execute`; without, whether it is there and can be reached
+@treturn boolean
+@treturn[2] string if false: `"ENOENT"`, `"EACCES"`, `"EROFS"` …
+@see access(2)
+@usage assert(luabox.sys.file.access("/dev/null", "read,write"))
+*/
+static int do_access(lua_State *L)
+{
+	const char *path = box_checkpath(L, 1), *words = luaL_optstring(L, 2, NULL);
+	int mode = words ? (int)box_flags(L, 2, NULL, NULL, words, access_modes) : F_OK;
+	int error = faccessat(AT_FDCWD, path, mode, AT_EACCESS) < 0 ? errno : 0;
+
+	lua_pushboolean(L, error == 0);
+	lua_pushstring(L, error ? strerrorname_np(error) : NULL);
+	return 2;
 }
 
 /***
@@ -586,14 +611,23 @@ static int do_chdir(lua_State *L)
 }
 
 static const luaL_Reg functions[] = {
-	{ "chdir", do_chdir },       { "chmod", do_chmod },
-	{ "chown", do_chown },       { "exists", do_exists },
-	{ "list", do_list },         { "lstat", do_lstat },
-	{ "mkdir", do_mkdir },       { "read", do_read },
-	{ "readlink", do_readlink }, { "realpath", do_realpath },
-	{ "rmdir", do_rmdir },       { "stat", do_stat },
-	{ "symlink", do_symlink },   { "unlink", do_unlink },
-	{ "write", do_write },       { NULL, NULL },
+	{ "access", do_access },
+	{ "chdir", do_chdir },
+	{ "chmod", do_chmod },
+	{ "chown", do_chown },
+	{ "exists", do_exists },
+	{ "list", do_list },
+	{ "lstat", do_lstat },
+	{ "mkdir", do_mkdir },
+	{ "read", do_read },
+	{ "readlink", do_readlink },
+	{ "realpath", do_realpath },
+	{ "rmdir", do_rmdir },
+	{ "stat", do_stat },
+	{ "symlink", do_symlink },
+	{ "unlink", do_unlink },
+	{ "write", do_write },
+	{ NULL, NULL },
 };
 
 BOX_MODULE(file)

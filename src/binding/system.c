@@ -475,10 +475,12 @@ static int system_gid(lua_State *L)
 }
 
 static const luaL_Reg functions[] = {
+	{ "calls", box_system_calls },
 	{ "clock", system_clock },
 	{ "cpus", system_cpus },
 	{ "domainname", system_domainname },
 	{ "gid", system_gid },
+	{ "has_call", box_system_has_call },
 	{ "hostname", system_hostname },
 	{ "memory", system_memory },
 	{ "page_size", system_page_size },

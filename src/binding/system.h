@@ -23,4 +23,8 @@ rlim_t box_checklimit(lua_State *L, int arg, int index, const char *where, const
 void box_check_sysctl_name(lua_State *L, int arg, const char *where, const char *name, const char *text);
 void box_check_sysctl_value(lua_State *L, int arg, const char *where, const char *name, const char *text);
 
+/* The functions luabox.sys.system.calls and has_call (system_calls.c). */
+int box_system_calls(lua_State *L);
+int box_system_has_call(lua_State *L);
+
 #endif

@@ -52,6 +52,16 @@ describe("luabox.sys.cgroup #root #cgroup", function()
     end)
   end
 
+  test("says where a group's directories will be", function()
+    local layout = cgroup.layout()
+    for _, path in ipairs(create({ ["pids.max"] = 7 }):paths()) do
+      local parent = path:match "^(.*)/"
+      local at = layout.pids.path == parent and layout.pids or layout.cgroup2 or layout.freezer
+      assert.equal(parent, at.path)
+      assert.equal(at.version, words("stat --file-system --format %T " .. parent) == "cgroup2fs" and 2 or 1)
+    end
+  end)
+
   test("makes directories in the caller's cgroup, and removes them", function()
     local group = create { ["pids.max"] = 7 }
     local paths = group:paths()

@@ -1,3 +1,4 @@
+local child = require "child"
 local system = require "luabox.sys.system"
 local spec = require "spec"
 
@@ -105,5 +106,17 @@ describe("luabox.sys.system", function()
       assert_refused("contains a zero byte", set, "a\0b")
       assert_refused("string expected, got table", set, {})
     end
+  end)
+
+  it("tells a system call that a filter refuses from one that is not there", function()
+    local answer = child.run [[
+      local luabox = require "luabox"
+      luabox.sys.capability.set { no_new_privs = true }
+      luabox.sys.seccomp.load(luabox.sys.seccomp.build { default = "allow", deny = { "openat2" },
+        rules = { { "memfd_create", action = "errno:ENOSYS" } } })
+      for _, name in ipairs { "openat2", "memfd_create", "seccomp" } do print(luabox.sys.system.has_call(name)) end
+    ]]
+    assert.equal("false\tEPERM\nfalse\tENOSYS\ntrue\tnil\n", answer)
+    assert_refused("'read' is none of calls()", system.has_call, "read")
   end)
 end)
