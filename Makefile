@@ -175,6 +175,11 @@ MODULES = \
 	luabox.container_description \
 	luabox.container_process \
 	luabox.container_running \
+	luabox.doctor \
+	luabox.doctor_features \
+	luabox.doctor_host \
+	luabox.doctor_look \
+	luabox.doctor_try \
 	luabox.drawing \
 	luabox.endpoint \
 	luabox.enter \

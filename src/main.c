@@ -17,7 +17,12 @@ static const char *progname = "luabox";
 /* The words that run a module's main where no script of that name is. */
 static const struct command {
 	const char *name, *module;
-} commands[] = { { "enter", "luabox.enter" }, { "gc", "luabox.gc" }, { "ls", "luabox.ls" } };
+} commands[] = {
+	{ "doctor", "luabox.doctor" },
+	{ "enter", "luabox.enter" },
+	{ "gc", "luabox.gc" },
+	{ "ls", "luabox.ls" },
+};
 
 /* ---- running chunks ---- */
 

@@ -34,6 +34,7 @@ void program_options_help(const char *name)
 	printf("  --help    show this\n"
 	       "  --version show the program's version\n"
 	       "Commands, where no script has the name:\n"
+	       "  doctor    say what is missing here to run containers\n"
 	       "  enter     run a program in the namespaces of a process\n"
 	       "  gc        undo what killed runs left\n"
 	       "  ls        list namespaces\n");
