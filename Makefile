@@ -150,6 +150,7 @@ BINDING = \
 	signal \
 	system \
 	system_calls \
+	table \
 	value \
 	wait
 

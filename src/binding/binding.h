@@ -155,6 +155,13 @@ uint64_t box_checkenum(lua_State *L, int arg, const char *fallback, const struct
 /* The path at 'arg'; an argument error if it is empty, too long or contains a zero byte. */
 const char *box_checkpath(lua_State *L, int arg);
 
+/* ---- results (table.c) ---- */
+
+/* Set a field of the table at the top of the stack. */
+void box_set_integer(lua_State *L, const char *field, lua_Integer value);
+void box_set_text(lua_State *L, const char *field, const char *text);
+void box_set_bool(lua_State *L, const char *field, int value);
+
 /* ---- waiting (wait.c) ---- */
 
 /* Polls until a descriptor is ready or 'deadline' (CLOCK_MONOTONIC nanoseconds, -1:

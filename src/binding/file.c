@@ -131,12 +131,6 @@ static const char *kind(mode_t mode)
 	}
 }
 
-static void set_integer(lua_State *L, const char *field, lua_Integer value)
-{
-	lua_pushinteger(L, value);
-	lua_setfield(L, -2, field);
-}
-
 static void set_device(lua_State *L, const char *field, dev_t device)
 {
 	lua_pushfstring(L, "%d:%d", (int)major(device), (int)minor(device));
@@ -153,11 +147,11 @@ static int push_stat(lua_State *L, const struct stat *st)
 	lua_setfield(L, -2, "type");
 	lua_pushstring(L, mode);
 	lua_setfield(L, -2, "mode");
-	set_integer(L, "uid", st->st_uid);
-	set_integer(L, "gid", st->st_gid);
-	set_integer(L, "size", st->st_size);
-	set_integer(L, "links", (lua_Integer)st->st_nlink);
-	set_integer(L, "inode", (lua_Integer)st->st_ino);
+	box_set_integer(L, "uid", st->st_uid);
+	box_set_integer(L, "gid", st->st_gid);
+	box_set_integer(L, "size", st->st_size);
+	box_set_integer(L, "links", (lua_Integer)st->st_nlink);
+	box_set_integer(L, "inode", (lua_Integer)st->st_ino);
 	set_device(L, "device", st->st_dev);
 	if (S_ISCHR(st->st_mode) || S_ISBLK(st->st_mode))
 		set_device(L, "rdev", st->st_rdev);

@@ -167,23 +167,17 @@ static int keeper_open_journal(lua_State *L)
 	return f.error == ENOENT || f.error == EBUSY ? 0 : box_raise(L, &f);
 }
 
-static void set_integer(lua_State *L, const char *field, uint64_t value)
-{
-	lua_pushinteger(L, (lua_Integer)value);
-	lua_setfield(L, -2, field);
-}
-
 static void push_header(lua_State *L, const struct keep_header *h)
 {
 	lua_createtable(L, 0, 8);
 	lua_pushstring(L, h->boot);
 	lua_setfield(L, -2, "boot");
-	set_integer(L, "pid", (uint64_t)h->pid);
-	set_integer(L, "start", h->start);
-	set_integer(L, "pid_ns", h->pid_ns);
-	set_integer(L, "mnt_ns", h->mnt_ns);
-	set_integer(L, "net_ns", h->net_ns);
-	set_integer(L, "net_cookie", h->net_cookie);
+	box_set_integer(L, "pid", h->pid);
+	box_set_integer(L, "start", (lua_Integer)h->start);
+	box_set_integer(L, "pid_ns", (lua_Integer)h->pid_ns);
+	box_set_integer(L, "mnt_ns", (lua_Integer)h->mnt_ns);
+	box_set_integer(L, "net_ns", (lua_Integer)h->net_ns);
+	box_set_integer(L, "net_cookie", (lua_Integer)h->net_cookie);
 }
 
 /***
@@ -299,8 +293,8 @@ static int journal_records(lua_State *L)
 	lua_newtable(L);
 	for (lua_Integer i = 1; (line = keep_journal_next(text, length, &at, &id, &offset)); i++) {
 		lua_createtable(L, 0, 3);
-		set_integer(L, "id", id);
-		set_integer(L, "offset", offset);
+		box_set_integer(L, "id", (lua_Integer)id);
+		box_set_integer(L, "offset", (lua_Integer)offset);
 		lua_pushstring(L, line);
 		lua_setfield(L, -2, "line");
 		lua_seti(L, -2, i);

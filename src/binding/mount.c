@@ -413,12 +413,6 @@ struct table_handle {
 	char buf[LONGEST_LINE];
 };
 
-static void set_text(lua_State *L, const char *field, const char *text)
-{
-	lua_pushstring(L, text);
-	lua_setfield(L, -2, field);
-}
-
 static void set_group(lua_State *L, const char *field, unsigned group)
 {
 	if (!group)
@@ -443,16 +437,16 @@ static void push_mount(lua_State *L, const struct mnt_info *m)
 	set_group(L, "parent", (unsigned)m->parent);
 	lua_pushfstring(L, "%d:%d", (int)m->major, (int)m->minor);
 	lua_setfield(L, -2, "device");
-	set_text(L, "root", m->root);
-	set_text(L, "target", m->target);
-	set_text(L, "flags", m->flags);
-	set_text(L, "propagation", propagation_of(m));
+	box_set_text(L, "root", m->root);
+	box_set_text(L, "target", m->target);
+	box_set_text(L, "flags", m->flags);
+	box_set_text(L, "propagation", propagation_of(m));
 	set_group(L, "shared", m->shared);
 	set_group(L, "master", m->master);
 	set_group(L, "propagate_from", m->propagate_from);
-	set_text(L, "type", m->type);
-	set_text(L, "source", m->source);
-	set_text(L, "options", m->options);
+	box_set_text(L, "type", m->type);
+	box_set_text(L, "source", m->source);
+	box_set_text(L, "options", m->options);
 }
 
 /* The file to read, pushed: of a pid, a path, or the caller's own. */

@@ -92,9 +92,6 @@ void net_push_fields(lua_State *L, const struct nlattr **attributes, const struc
 /* The word for a number, or the number. */
 void net_push_word(lua_State *L, uint64_t value, const struct box_name *names);
 void net_set_word(lua_State *L, const char *field, uint64_t value, const struct box_name *names);
-void net_set_integer(lua_State *L, const char *field, lua_Integer value);
-void net_set_text(lua_State *L, const char *field, const char *text);
-void net_set_bool(lua_State *L, const char *field, int value);
 
 /* Sets 'field' to an address with its prefix length (none if negative). A missing attribute sets nothing. */
 void net_set_address(lua_State *L, const char *field, const struct nlattr *a, int prefix);

@@ -23,24 +23,6 @@ void net_set_word(lua_State *L, const char *field, uint64_t value, const struct 
 	lua_setfield(L, -2, field);
 }
 
-void net_set_integer(lua_State *L, const char *field, lua_Integer value)
-{
-	lua_pushinteger(L, value);
-	lua_setfield(L, -2, field);
-}
-
-void net_set_text(lua_State *L, const char *field, const char *text)
-{
-	lua_pushstring(L, text);
-	lua_setfield(L, -2, field);
-}
-
-void net_set_bool(lua_State *L, const char *field, int value)
-{
-	lua_pushboolean(L, value);
-	lua_setfield(L, -2, field);
-}
-
 void net_set_address(lua_State *L, const char *field, const struct nlattr *a, int prefix)
 {
 	char text[NET_ADDRESS_TEXT];
@@ -49,7 +31,7 @@ void net_set_address(lua_State *L, const char *field, const struct nlattr *a, in
 	if (size != 4 && size != 16)
 		return;
 	net_address_format(size == 4 ? AF_INET : AF_INET6, nla_data(a), prefix, text);
-	net_set_text(L, field, text);
+	box_set_text(L, field, text);
 }
 
 int net_find_name(lua_State *L, struct net_call *c, int index, char *name)
@@ -63,9 +45,9 @@ void net_set_link(lua_State *L, struct net_call *c, const char *field, const cha
 {
 	char name[IFNAMSIZ];
 
-	net_set_integer(L, index_field, index);
+	box_set_integer(L, index_field, index);
 	if (net_find_name(L, c, index, name))
-		net_set_text(L, field, name);
+		box_set_text(L, field, name);
 }
 
 /* A number of 'size' bytes; 0 if the attribute has fewer. */
@@ -114,7 +96,7 @@ static void set_mac(lua_State *L, const char *field, const struct nlattr *a)
 	char text[NET_MAC_TEXT];
 
 	net_mac_format(nla_data(a), (size_t)nla_len(a), text);
-	net_set_text(L, field, text);
+	box_set_text(L, field, text);
 }
 
 static void set_field(lua_State *L, const struct net_field *field, const struct nlattr *a)

@@ -140,7 +140,7 @@ static void set_statistics(lua_State *L, const struct nlattr *a)
 		uint64_t value;
 
 		memcpy(&value, (const char *)nla_data(a) + i * sizeof value, sizeof value);
-		net_set_integer(L, counters[i], (lua_Integer)value);
+		box_set_integer(L, counters[i], (lua_Integer)value);
 	}
 	lua_setfield(L, -2, "statistics");
 }
@@ -157,11 +157,11 @@ static void set_other(lua_State *L, struct net_call *c, const struct nlattr **a)
 		return;
 	net_nested(a[IFLA_LINKINFO], info, IFLA_INFO_MAX);
 	lua_createtable(L, 0, 3);
-	net_set_integer(L, "index", index);
+	box_set_integer(L, "index", index);
 	if (a[IFLA_LINK_NETNSID])
-		net_set_integer(L, "nsid", (int32_t)net_get_u32(a[IFLA_LINK_NETNSID], 0));
+		box_set_integer(L, "nsid", (int32_t)net_get_u32(a[IFLA_LINK_NETNSID], 0));
 	else if (net_find_name(L, c, (int)index, name))
-		net_set_text(L, "name", name);
+		box_set_text(L, "name", name);
 	lua_setfield(L, -2, is_text(info[IFLA_INFO_KIND], "veth") ? "peer" : "link");
 }
 
@@ -187,7 +187,7 @@ static void set_families(lua_State *L, const struct nlattr *nest)
 		if ((size_t)nla_len(conf) < n->bits * sizeof value)
 			continue;
 		memcpy(&value, (const char *)nla_data(conf) + (n->bits - 1) * sizeof value, sizeof value);
-		net_set_integer(L, n->name, value);
+		box_set_integer(L, n->name, value);
 	}
 	lua_setfield(L, -2, "ipv4");
 }
@@ -199,9 +199,9 @@ static void push_link(lua_State *L, struct net_call *c, const struct nlmsghdr *m
 
 	net_attributes(m, sizeof *h, a, IFLA_MAX);
 	lua_createtable(L, 0, 28);
-	net_set_integer(L, "index", h->ifi_index);
+	box_set_integer(L, "index", h->ifi_index);
 	net_set_word(L, "type", h->ifi_type, net_link_types);
-	net_set_bool(L, "up", h->ifi_flags & IFF_UP);
+	box_set_bool(L, "up", h->ifi_flags & IFF_UP);
 	box_push_flags(L, h->ifi_flags, net_link_flags);
 	lua_setfield(L, -2, "flags");
 	net_push_fields(L, a, fields);

@@ -98,11 +98,11 @@ static void push_neighbour(lua_State *L, struct net_call *c, const struct nlmsgh
 		net_set_link(L, c, "link", "link_index", h->ndm_ifindex);
 	net_push_fields(L, a, fields);
 	if (h->ndm_flags & NTF_PROXY)
-		net_set_bool(L, "proxy", 1);
+		box_set_bool(L, "proxy", 1);
 	else
 		net_set_word(L, "state", h->ndm_state, state_names);
 	if (h->ndm_flags & NTF_ROUTER)
-		net_set_bool(L, "router", 1);
+		box_set_bool(L, "router", 1);
 }
 
 struct filter {

@@ -208,7 +208,7 @@ static void set_gateway(lua_State *L, const struct nlattr **a)
 		return;
 	memcpy(&via, nla_data(a[RTA_VIA]), sizeof via);
 	net_address_format(via.rtvia_family, (const char *)nla_data(a[RTA_VIA]) + sizeof via, -1, text);
-	net_set_text(L, "gateway", text);
+	box_set_text(L, "gateway", text);
 }
 
 static void push_nexthop(lua_State *L, struct net_call *c, const struct rtnexthop *h)
@@ -219,9 +219,9 @@ static void push_nexthop(lua_State *L, struct net_call *c, const struct rtnextho
 	lua_createtable(L, 0, 4);
 	set_gateway(L, a);
 	net_set_link(L, c, "link", "link_index", h->rtnh_ifindex);
-	net_set_integer(L, "weight", h->rtnh_hops + 1);
+	box_set_integer(L, "weight", h->rtnh_hops + 1);
 	if (h->rtnh_flags & RTNH_F_ONLINK)
-		net_set_bool(L, "onlink", 1);
+		box_set_bool(L, "onlink", 1);
 }
 
 static void set_nexthops(lua_State *L, struct net_call *c, const struct nlattr *a)
@@ -263,7 +263,7 @@ static void push_route(lua_State *L, struct net_call *c, const struct nlmsghdr *
 	net_attributes(m, sizeof *h, a, RTA_MAX);
 	lua_createtable(L, 0, 12);
 	net_set_word(L, "family", h->rtm_family, net_families);
-	net_set_text(L, "destination", "default");
+	box_set_text(L, "destination", "default");
 	net_set_address(L, "destination", a[RTA_DST], h->rtm_dst_len);
 	net_set_word(L, "type", h->rtm_type, type_names);
 	net_set_word(L, "scope", h->rtm_scope, net_scopes);
@@ -272,7 +272,7 @@ static void push_route(lua_State *L, struct net_call *c, const struct nlmsghdr *
 	if (a[RTA_OIF])
 		net_set_link(L, c, "link", "link_index", (int)net_get_u32(a[RTA_OIF], 0));
 	if (h->rtm_flags & RTNH_F_ONLINK)
-		net_set_bool(L, "onlink", 1);
+		box_set_bool(L, "onlink", 1);
 	net_push_fields(L, a, fields);
 	set_metrics(L, a[RTA_METRICS]);
 	if (a[RTA_MULTIPATH])

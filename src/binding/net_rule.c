@@ -142,11 +142,11 @@ static void push_rule(lua_State *L, const struct nlmsghdr *m)
 	lua_createtable(L, 0, 8);
 	net_set_word(L, "family", h->family, net_families);
 	net_set_word(L, "action", h->action, action_names);
-	net_set_integer(L, "priority", net_get_u32(a[FRA_PRIORITY], 0));
+	box_set_integer(L, "priority", net_get_u32(a[FRA_PRIORITY], 0));
 	net_set_address(L, "from", a[FRA_SRC], h->src_len);
 	net_set_address(L, "to", a[FRA_DST], h->dst_len);
 	if (h->flags & FIB_RULE_INVERT)
-		net_set_bool(L, "invert", 1);
+		box_set_bool(L, "invert", 1);
 	net_push_fields(L, a, fields);
 	if (h->action != FR_ACT_TO_TBL) {
 		lua_pushnil(L);

@@ -19,28 +19,25 @@ struct filter {
 	const char *table, *chain, *set;
 };
 
-static const struct box_opt table_filter[] = {
-	{ "family", BOX_ENUM, offsetof(struct filter, family), .names = nft_families }, { 0 }
-};
+#define FAMILY                                                                                               \
+	{                                                                                                    \
+		"family", BOX_ENUM, offsetof(struct filter, family), .names = nft_families                   \
+	}
+#define NAME(name, field, is_required)                                                                       \
+	{                                                                                                    \
+		name, BOX_STRING, offsetof(struct filter, field), is_required, 1, NFT_NAME_MAX               \
+	}
 
-static const struct box_opt object_filter[] = {
-	{ "family", BOX_ENUM, offsetof(struct filter, family), .names = nft_families },
-	{ "table", BOX_STRING, offsetof(struct filter, table), 0, 1, NFT_NAME_MAX },
-	{ 0 }
-};
+static const struct box_opt table_filter[] = { FAMILY, { 0 } };
+
+static const struct box_opt object_filter[] = { FAMILY, NAME("table", table, 0), { 0 } };
 
 static const struct box_opt rule_filter[] = {
-	{ "family", BOX_ENUM, offsetof(struct filter, family), .names = nft_families },
-	{ "table", BOX_STRING, offsetof(struct filter, table), 0, 1, NFT_NAME_MAX },
-	{ "chain", BOX_STRING, offsetof(struct filter, chain), 0, 1, NFT_NAME_MAX },
-	{ 0 }
+	FAMILY, NAME("table", table, 0), NAME("chain", chain, 0), { 0 }
 };
 
 static const struct box_opt element_filter[] = {
-	{ "family", BOX_ENUM, offsetof(struct filter, family), .names = nft_families },
-	{ "table", BOX_STRING, offsetof(struct filter, table), 1, 1, NFT_NAME_MAX },
-	{ "set", BOX_STRING, offsetof(struct filter, set), 1, 1, NFT_NAME_MAX },
-	{ 0 }
+	FAMILY, NAME("table", table, 1), NAME("set", set, 1), { 0 }
 };
 
 /* ---- replies ---- */
@@ -85,18 +82,6 @@ static void check_read(lua_State *L, int rc, const char *op)
 		box_fail(L, rc, op, NULL);
 }
 
-static void set_text(lua_State *L, const char *field, const char *text)
-{
-	lua_pushstring(L, text);
-	lua_setfield(L, -2, field);
-}
-
-static void set_integer(lua_State *L, const char *field, uint64_t value)
-{
-	lua_pushinteger(L, (lua_Integer)value);
-	lua_setfield(L, -2, field);
-}
-
 static void set_name(lua_State *L, const char *field, uint64_t bits, const struct box_name *names)
 {
 	nft_push_name(L, bits, names);
@@ -136,12 +121,10 @@ int nft_tables(lua_State *L)
 		check_read(L, nft_table_read(m, &t), "list tables");
 		lua_createtable(L, 0, 5);
 		set_name(L, "family", t.family, nft_families);
-		set_text(L, "name", t.name);
-		set_integer(L, "handle", t.handle);
-		lua_pushboolean(L, t.flags & NFT_TABLE_F_OWNER ? 1 : 0);
-		lua_setfield(L, -2, "owner");
-		lua_pushboolean(L, t.flags & NFT_TABLE_F_DORMANT ? 1 : 0);
-		lua_setfield(L, -2, "dormant");
+		box_set_text(L, "name", t.name);
+		box_set_integer(L, "handle", (lua_Integer)t.handle);
+		box_set_bool(L, "owner", !!(t.flags & NFT_TABLE_F_OWNER));
+		box_set_bool(L, "dormant", !!(t.flags & NFT_TABLE_F_DORMANT));
 		append(L);
 	}
 	return 1;
@@ -156,12 +139,12 @@ static void push_chain(lua_State *L, const struct nft_chain_info *c)
 {
 	lua_createtable(L, 0, 8);
 	set_name(L, "family", c->chain.family, nft_families);
-	set_text(L, "table", c->table);
-	set_text(L, "name", c->name);
-	set_integer(L, "handle", c->handle);
+	box_set_text(L, "table", c->table);
+	box_set_text(L, "name", c->name);
+	box_set_integer(L, "handle", (lua_Integer)c->handle);
 	if (!c->chain.type)
 		return;
-	set_text(L, "type", c->type);
+	box_set_text(L, "type", c->type);
 	set_name(L, "hook", c->chain.hook, c->chain.family == NFPROTO_ARP ? nft_arp_hooks : nft_hooks);
 	lua_pushinteger(L, c->chain.priority);
 	lua_setfield(L, -2, "priority");
@@ -220,13 +203,13 @@ static void push_set(lua_State *L, const struct nft_set_info *s)
 {
 	lua_createtable(L, 0, 10);
 	set_name(L, "family", s->set.family, nft_families);
-	set_text(L, "table", s->table);
-	set_text(L, "name", s->name);
-	set_integer(L, "handle", s->handle);
-	set_text(L, "kind", s->set.is_map ? "map" : "set");
+	box_set_text(L, "table", s->table);
+	box_set_text(L, "name", s->name);
+	box_set_integer(L, "handle", (lua_Integer)s->handle);
+	box_set_text(L, "kind", s->set.is_map ? "map" : "set");
 	set_type(L, "key", &s->set.key, s->key_type);
 	if (s->set.is_verdict_map)
-		set_text(L, "data", "verdict");
+		box_set_text(L, "data", "verdict");
 	else if (s->set.is_map)
 		set_type(L, "data", &s->set.data, s->data_type);
 	box_push_flags(L, s->set.flags, nft_set_flag_names);
@@ -236,7 +219,7 @@ static void push_set(lua_State *L, const struct nft_set_info *s)
 		lua_setfield(L, -2, "timeout");
 	}
 	if (s->set.size)
-		set_integer(L, "size", s->set.size);
+		box_set_integer(L, "size", (lua_Integer)s->set.size);
 }
 
 /***
@@ -317,7 +300,7 @@ static void push_element(lua_State *L, const struct nft_set *set, const struct n
 	set_seconds(L, "timeout", e->timeout);
 	set_seconds(L, "expires", e->expires);
 	if (e->comment[0])
-		set_text(L, "comment", e->comment);
+		box_set_text(L, "comment", e->comment);
 }
 
 /* Pushes the list of the elements of a set. */
@@ -460,8 +443,8 @@ static void set_matches(lua_State *L, int fd, const struct nft_rule *r)
 static void set_counter(lua_State *L, const struct nft_rule *r)
 {
 	lua_createtable(L, 0, 2);
-	set_integer(L, "packets", r->packets);
-	set_integer(L, "bytes", r->bytes);
+	box_set_integer(L, "packets", (lua_Integer)r->packets);
+	box_set_integer(L, "bytes", (lua_Integer)r->bytes);
 	lua_setfield(L, -2, "counter");
 }
 
@@ -469,11 +452,11 @@ static void set_log(lua_State *L, const struct nft_rule *r)
 {
 	lua_createtable(L, 0, 3);
 	if (r->log_prefix)
-		set_text(L, "prefix", r->log_prefix);
+		box_set_text(L, "prefix", r->log_prefix);
 	if (r->log_level >= 0)
 		set_name(L, "level", (uint64_t)r->log_level, nft_log_levels);
 	if (r->log_group >= 0)
-		set_integer(L, "group", (uint64_t)r->log_group);
+		box_set_integer(L, "group", (lua_Integer)r->log_group);
 	lua_setfield(L, -2, "log");
 }
 
@@ -493,7 +476,7 @@ static void set_lookup(lua_State *L, const struct nft_lookup *l)
 {
 	luaL_Buffer b;
 
-	set_text(L, "map", l->map);
+	box_set_text(L, "map", l->map);
 	luaL_buffinit(L, &b);
 	for (unsigned int i = 0; i < l->count; i++) {
 		if (i)
@@ -563,7 +546,7 @@ static void set_statements(lua_State *L, const struct nft_rule *r)
 	if (r->log)
 		set_log(L, r);
 	if (r->mark)
-		set_integer(L, "set_mark", r->new_mark);
+		box_set_integer(L, "set_mark", r->new_mark);
 	if (r->nat.kind != NFT_NAT_NONE)
 		set_nat(L, &r->nat);
 	if (r->reject)
@@ -590,13 +573,13 @@ static void push_rule(lua_State *L, int fd, const struct nft_decoded *d)
 
 	lua_createtable(L, 0, 12);
 	set_name(L, "family", r->family, nft_families);
-	set_text(L, "table", r->table);
-	set_text(L, "chain", r->chain);
-	set_integer(L, "handle", r->handle);
+	box_set_text(L, "table", r->table);
+	box_set_text(L, "chain", r->chain);
+	box_set_integer(L, "handle", (lua_Integer)r->handle);
 	if (r->position)
-		set_integer(L, "position", r->position);
+		box_set_integer(L, "position", (lua_Integer)r->position);
 	if (r->comment)
-		set_text(L, "comment", r->comment);
+		box_set_text(L, "comment", r->comment);
 	set_matches(L, fd, r);
 	set_statements(L, r);
 	set_raw(L, d);

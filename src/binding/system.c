@@ -55,6 +55,16 @@ static void get_uname(lua_State *L, struct utsname *u)
 		box_fail(L, errno, "uname", NULL);
 }
 
+/* Pushes one of the names of uname(2). */
+static int push_name(lua_State *L, size_t offset)
+{
+	struct utsname u;
+
+	get_uname(L, &u);
+	lua_pushstring(L, (const char *)&u + offset);
+	return 1;
+}
+
 /***
 The host name of this UTS namespace.
 @function hostname
@@ -64,11 +74,7 @@ The host name of this UTS namespace.
 */
 static int system_hostname(lua_State *L)
 {
-	struct utsname u;
-
-	get_uname(L, &u);
-	lua_pushstring(L, u.nodename);
-	return 1;
+	return push_name(L, offsetof(struct utsname, nodename));
 }
 
 /***
@@ -80,11 +86,7 @@ The NIS domain name of this UTS namespace.
 */
 static int system_domainname(lua_State *L)
 {
-	struct utsname u;
-
-	get_uname(L, &u);
-	lua_pushstring(L, u.domainname);
-	return 1;
+	return push_name(L, offsetof(struct utsname, domainname));
 }
 
 /* A name of up to 64 bytes at 1, set by 'set'. */
@@ -329,18 +331,6 @@ static int system_set_rlimit(lua_State *L)
 
 /* ---- the machine ---- */
 
-static void set_string(lua_State *L, const char *field, const char *value)
-{
-	lua_pushstring(L, value);
-	lua_setfield(L, -2, field);
-}
-
-static void set_integer(lua_State *L, const char *field, lua_Integer value)
-{
-	lua_pushinteger(L, value);
-	lua_setfield(L, -2, field);
-}
-
 /***
 The kernel and the machine.
 @function uname
@@ -354,10 +344,10 @@ static int system_uname(lua_State *L)
 
 	get_uname(L, &u);
 	lua_createtable(L, 0, 4);
-	set_string(L, "sysname", u.sysname);
-	set_string(L, "release", u.release);
-	set_string(L, "version", u.version);
-	set_string(L, "machine", u.machine);
+	box_set_text(L, "sysname", u.sysname);
+	box_set_text(L, "release", u.release);
+	box_set_text(L, "version", u.version);
+	box_set_text(L, "machine", u.machine);
 	return 1;
 }
 
@@ -380,10 +370,10 @@ static int system_memory(lua_State *L)
 
 	get_sysinfo(L, &s);
 	lua_createtable(L, 0, 4);
-	set_integer(L, "total", (lua_Integer)s.totalram * s.mem_unit);
-	set_integer(L, "free", (lua_Integer)s.freeram * s.mem_unit);
-	set_integer(L, "swap_total", (lua_Integer)s.totalswap * s.mem_unit);
-	set_integer(L, "swap_free", (lua_Integer)s.freeswap * s.mem_unit);
+	box_set_integer(L, "total", (lua_Integer)s.totalram * s.mem_unit);
+	box_set_integer(L, "free", (lua_Integer)s.freeram * s.mem_unit);
+	box_set_integer(L, "swap_total", (lua_Integer)s.totalswap * s.mem_unit);
+	box_set_integer(L, "swap_free", (lua_Integer)s.freeswap * s.mem_unit);
 	return 1;
 }
 
