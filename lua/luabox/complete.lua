@@ -36,12 +36,17 @@ local function add_fields(names, value, methods)
   end
 end
 
--- Modules of the library that are parts of others, and fields of luabox once they are loaded.
+-- Modules of the library that are parts of others, and fields of luabox once they are loaded. So is what has another
+-- module's name before a '_': container_process.
 local INTERNAL = {
-  "address_pool", "complete", "confinement", "container_description", "container_process", "container_running",
-  "drawing", "free_subnet", "gateway", "limits", "missing_library", "names", "option_kinds", "random", "root",
-  "route_list", "show",
+  complete = true, confinement = true, drawing = true, free_subnet = true, gateway = true, limits = true,
+  missing_library = true, names = true, option_kinds = true, random = true, root = true, route_list = true, show = true,
 }
+
+local function is_internal(name)
+  local whole = name:match "^(%w+)_"
+  return INTERNAL[name] or whole and package.preload["luabox." .. whole]
+end
 
 -- Modules that are loaded at their first touch: luabox.container is there before it is a field.
 local function add_modules(names, path)
@@ -61,7 +66,9 @@ local function candidates(path, prefix, methods)
     if value ~= nil then add_fields(names, value, methods) end
     if not methods then add_modules(names, (path:gsub(":", "."))) end
     if path == "luabox" then
-      for _, name in ipairs(INTERNAL) do names[name] = nil end
+      for name in next, names do
+        if is_internal(name) then names[name] = nil end
+      end
     end
   end
   for name in next, names do
