@@ -182,6 +182,7 @@ MODULES = \
 	luabox.doctor_look \
 	luabox.doctor_try \
 	luabox.drawing \
+	luabox.elf \
 	luabox.endpoint \
 	luabox.enter \
 	luabox.error \
