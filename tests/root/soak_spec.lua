@@ -10,8 +10,8 @@ local COUNTS = os.getenv "LUABOX_SOAK" == "1" and { containers = 10000, lans = 1
 -- By then all pages are touched that Lua's heap needs between two collections.
 local FIRST = { containers = 100, lans = 20 }
 
--- KiB that memory may grow: what malloc has in pieces (a sanitizer keeps what is freed, and looks for leaks itself), and
--- a table of Lua's that doubles.
+-- KiB that memory may grow: what malloc has in pieces (a sanitizer keeps what is freed, and looks for leaks itself),
+-- and a table of Lua's that doubles.
 local SANITIZED = (os.getenv "LUABOX_BUILD" or ""):find("asan", 1, true)
 local SLACK = { memory = SANITIZED and math.huge or 512, ["keeper's memory"] = 64, ["Lua's memory"] = 32 }
 
