@@ -4,6 +4,7 @@
 -- @module luabox.doctor
 
 local features = require "luabox.doctor_features"
+local json = require "luabox.json"
 local look = require "luabox.doctor_look"
 
 local M = {}
@@ -143,34 +144,6 @@ local function print_table(write, rows, summary, here)
   write("\n" .. summary .. "\n")
 end
 
--- ---- as JSON ----
-
-local ESCAPES = { ['"'] = '\\"', ["\\"] = "\\\\" }
-
-local function json_string(s)
-  return '"' .. s:gsub('[%c"\\]', function(c) return ESCAPES[c] or ("\\u%04x"):format(c:byte()) end) .. '"'
-end
-
-local function json_value(value)
-  if value == nil then return "null" end
-  return type(value) == "string" and json_string(value) or tostring(value)
-end
-
-local FIELDS = { "name", "group", "status", "detail", "needed_by", "instead", "get", "essential" }
-
-local function json_row(row)
-  local members = {}
-  for i, field in ipairs(FIELDS) do members[i] = json_string(field) .. ": " .. json_value(row[field]) end
-  return "    { " .. table.concat(members, ", ") .. " }"
-end
-
-local function print_json(write, rows, can_run, summary, here)
-  local lines = {}
-  for i, row in ipairs(rows) do lines[i] = json_row(row) end
-  write(('{\n  "here": %s,\n  "features": [\n%s\n  ],\n  "can_run": %s,\n  "summary": %s\n}\n'):format(
-    json_string(here), table.concat(lines, ",\n"), can_run, json_string(summary)))
-end
-
 -- ---- the command ----
 
 local USAGE = [[
@@ -189,21 +162,21 @@ Exit status: 0 if luabox's main job can run here by this user, 1 if not, 2 for w
 -- @usage assert(luabox.doctor.main { "--help" } == 0)
 function M.main(arguments)
   local function write(text) io.stdout:write(text) end
-  local json = false
+  local as_json = false
   for _, argument in ipairs(arguments) do
     if argument == "--help" or argument == "-h" then
       write(USAGE)
       return 0
     elseif argument == "--json" then
-      json = true
+      as_json = true
     else
       io.stderr:write(("luabox doctor: unknown argument '%s'\n"):format(argument), USAGE)
       return 2
     end
   end
   local rows, can_run, summary, here = M.check()
-  if json then
-    print_json(write, rows, can_run, summary, here)
+  if as_json then
+    write(json.encode { here = here, features = rows, can_run = can_run, summary = summary } .. "\n")
   else
     print_table(write, rows, summary, here)
   end
