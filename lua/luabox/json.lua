@@ -57,7 +57,7 @@ function encode(value, indent)
   return string_of(tostring(value))
 end
 
---- A value as JSON text. A table is an array if it is a list (an empty one, too), else an object, with its names sorted.
+--- A value as JSON text. A table is an array if it is a list (an empty one, too), else an object with sorted names.
 -- @param value what is no table, string, number, boolean or nil is written as `tostring` gives it
 -- @treturn string without a newline at its end
 -- @usage assert(luabox.json.encode { a = { 1, 2 }, b = "x" } == '{\n  "a": [1, 2],\n  "b": "x"\n}')

@@ -149,7 +149,11 @@ function M.main(arguments)
     return 1
   end
   local columns = o.columns or (o.one and OF_ONE or DEFAULT)
-  if o.json then print_json(o.one and "processes" or "namespaces", rows, columns) else print_table(rows, columns, o.bare) end
+  if o.json then
+    print_json(o.one and "processes" or "namespaces", rows, columns)
+  else
+    print_table(rows, columns, o.bare)
+  end
   return 0
 end
 

@@ -260,7 +260,7 @@ end
 
 local pid_argument = { "integer", min = 1, max = 2147483647, required = true }
 
---- Puts this process into namespaces of another. Those of pid and time are for the children that it starts from then on.
+--- Puts this process into namespaces of another. Those of pid and time are for the children that it starts afterwards.
 -- @tparam integer pid
 -- @tparam[opt] table o
 -- @tparam[opt] string o.types which; all that differ by default
