@@ -20,12 +20,17 @@
 
 enum { SOCKET = 3, RUN, OPEN }; /* descriptors */
 
+/* 1; 0 if there is nothing now; -1 if nothing more will come. A run that closed its end with answers
+ * unread gives ECONNRESET first, and then what it had sent. */
 static int receive(struct keep_message *m, size_t *length, int *fd)
 {
-	ssize_t n = keep_receive(SOCKET, m, sizeof *m, MSG_DONTWAIT, fd);
+	ssize_t n;
 
+	do
+		n = keep_receive(SOCKET, m, sizeof *m, MSG_DONTWAIT, fd);
+	while (n < 0 && errno != EAGAIN);
 	if (n < (ssize_t)KEEP_HEAD)
-		return 0;
+		return n == 0 ? -1 : 0;
 	*length = (size_t)n - KEEP_HEAD;
 	return 1;
 }
@@ -44,19 +49,19 @@ static void serve(struct keep_list *l)
 	static struct keep_message m;
 	struct pollfd p[] = { { .fd = SOCKET, .events = POLLIN }, { .fd = RUN, .events = POLLIN } };
 	size_t length;
-	int fd;
+	int fd, got;
 
 	for (;;) {
 		if (poll(p, 2, -1) < 0) /* the run lives: nothing is to be undone yet */
 			continue;
-		while (receive(&m, &length, &fd)) {
+		while ((got = receive(&m, &length, &fd)) > 0) {
 			if (m.kind == '.')
 				return;
 			answer(m.first, keep_handle(l, &m, length, fd));
 		}
 		if (p[1].revents)
 			return;
-		if (p[0].revents & POLLHUP)
+		if (got < 0)
 			p[0].fd = -1;
 	}
 }
