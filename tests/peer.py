@@ -5,6 +5,7 @@ peer.py ask tcp 10.0.0.1 80    prints the answer, or the error's symbol
 peer.py ask tcp 10.0.0.1 80 3  waits for 3 seconds instead of 60
 """
 import errno
+import os
 import selectors
 import socket
 import sys
@@ -18,10 +19,13 @@ def plain(address):
 
 
 def listen(kind, port):
-    s = socket.socket(socket.AF_INET6, KINDS[kind])
-    s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+    if os.path.exists("/proc/sys/net/ipv6"):
+        s = socket.socket(socket.AF_INET6, KINDS[kind])
+        s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+    else:
+        s = socket.socket(socket.AF_INET, KINDS[kind])
     s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    s.bind(("::", int(port)))
+    s.bind(("", int(port)))
     if kind == "tcp":
         s.listen()
     return s

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "kernel/netlink_check.h"
+
 static void explain_add(const struct net_op *op, struct fault *f)
 {
 	(void)op;
@@ -15,6 +17,7 @@ static void explain_add(const struct net_op *op, struct fault *f)
 		fault_hint(f, "IPv6 is off on this link: net.ipv6.conf.<link>.disable_ipv6");
 	if (f->error == ENODEV)
 		fault_hint(f, "there is no such link in this network namespace");
+	net_explain_family(f);
 }
 
 static void explain_delete(const struct net_op *op, struct fault *f)

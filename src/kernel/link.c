@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
+#include "kernel/netlink_check.h"
 #include "kernel/route.h"
 
 #define FIELD(name) offsetof(struct net_link, name)
@@ -109,6 +110,8 @@ static void explain_change(const struct net_op *op, struct fault *f)
 		fault_hint(f, "a bridge takes 1023 ports and no more: use a second bridge");
 	if (f->error == EEXIST)
 		fault_hint(f, "a link of this name is there already");
+	if (f->error == EAFNOSUPPORT) /* addrgenmode */
+		net_explain_family(f);
 	if (f->error == EBUSY)
 		fault_hint(f, "the index is taken, or the link is in use in a way that forbids this");
 }

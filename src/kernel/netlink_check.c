@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <linux/netlink.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "kernel/fault.h"
 
@@ -25,4 +26,11 @@ int net_is_whole(const void *data, size_t length)
 int net_errno(int error)
 {
 	return error < 0 && error >= -FAULT_ERRNO_MAX ? -error : EBADMSG;
+}
+
+int net_explain_family(struct fault *f)
+{
+	if ((f->error != EOPNOTSUPP && f->error != EAFNOSUPPORT) || access("/proc/sys/net/ipv6", F_OK) == 0)
+		return -f->error;
+	return fault_hint(f, "this kernel has no IPv6, or it is off: ipv6.disable of the kernel's command line");
 }

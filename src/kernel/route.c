@@ -5,6 +5,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "kernel/netlink_check.h"
+
 static void explain(const struct net_op *op, struct fault *f)
 {
 	(void)op;
@@ -19,6 +21,7 @@ static void explain(const struct net_op *op, struct fault *f)
 		fault_hint(f, "the link is down: up = true");
 	if (f->error == ESRCH)
 		fault_hint(f, "there is no route that has all of this");
+	net_explain_family(f);
 }
 
 static const struct net_verb add_verb = { "route_add", explain };

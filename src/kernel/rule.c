@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
+#include "kernel/netlink_check.h"
+
 static void explain(const struct net_op *op, struct fault *f)
 {
 	(void)op;
@@ -13,6 +15,7 @@ static void explain(const struct net_op *op, struct fault *f)
 		fault_hint(f, "the same rule is there already");
 	if (f->error == ENOENT)
 		fault_hint(f, "there is no rule that has all of this");
+	net_explain_family(f);
 }
 
 static const struct net_verb add_verb = { "rule_add", explain };

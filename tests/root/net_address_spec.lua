@@ -1,6 +1,7 @@
 local namespace = require "luabox.sys.namespace"
 local net = require "luabox.sys.net"
 local ip = require "ip"
+local needs = require "needs"
 local spec = require "spec"
 
 local refusal = spec.failure
@@ -20,7 +21,7 @@ describe("luabox.sys.net addresses #root", function()
   before_each(function()
     ns = namespace.create "net"
     s = net.socket(ns)
-    s:link_add { kind = "veth", name = "v1", addrgenmode = "none", up = true, peer = { name = "v2" } }
+    s:link_add { kind = "veth", name = "v1", addrgenmode = not needs.ipv6() and "none" or nil, up = true, peer = { name = "v2" } }
   end)
 
   after_each(function()
@@ -28,7 +29,7 @@ describe("luabox.sys.net addresses #root", function()
     ns:close()
   end)
 
-  it("of both families are added and taken away", function()
+  it("of both families are added and taken away #ipv6", function()
     s:address_add { link = "v1", address = "10.0.0.2/24", broadcast = "+", label = "v1:web", scope = "link" }
     s:address_add { link = s:link("v1").index, address = "fd00::2/64", nodad = true, noprefixroute = true }
     local four, six = table.unpack(seen(ns, "v1"))
@@ -70,7 +71,7 @@ describe("luabox.sys.net addresses #root", function()
     assert.same({}, seen(ns, "v1"))
   end)
 
-  it("are listed by link and family", function()
+  it("are listed by link and family #ipv6", function()
     s:link_set { name = "lo", up = true }
     s:address_add { link = "v1", address = "10.0.0.2/24" }
     s:address_add { link = "v1", address = "fd00::2/64", nodad = true }
@@ -85,7 +86,7 @@ describe("luabox.sys.net addresses #root", function()
     assert.equal("ENODEV", refusal(s.addresses, s, { link = "nosuch" }).code)
   end)
 
-  it("are replaced", function()
+  it("are replaced #ipv6", function()
     s:address_add { link = "v1", address = "fd00::2/64", nodad = true }
     s:address_add { link = "v1", address = "fd00::2/64", nodad = true, noprefixroute = true, replace = true }
     assert.is_true(seen(ns, "v1")[1].noprefixroute)
@@ -101,12 +102,30 @@ describe("luabox.sys.net addresses #root", function()
     e = refusal(s.address_add, s, { link = "nosuch", address = "10.0.0.2/24" })
     assert.same({ "nosuch", "ENODEV", "there is no link 'nosuch' in this network namespace" },
       { e.subject, e.code, e.hint })
+  end)
+
+  it("say that IPv6 is off on the link #ipv6", function()
     ip.run("sh -c 'echo 1 > /proc/sys/net/ipv6/conf/v1/disable_ipv6'", ns)
-    e = refusal(s.address_add, s, { link = "v1", address = "fd00::9/64" })
+    local e = refusal(s.address_add, s, { link = "v1", address = "fd00::9/64" })
     assert.truthy(e.hint:find("IPv6 is off on this link", 1, true))
   end)
 
-  it("let packets pass over a bridge in a namespace of its own", function()
+  if needs.ipv6() then
+    it("say that the kernel has no IPv6", function()
+      for _, call in ipairs {
+        { s.address_add, { link = "v1", address = "fd00::2/64" } },
+        { s.route_add, { destination = "fd01::/64", link = "v1" } },
+        { s.rule_add, { source = "fd01::/64", table = 7 } },
+        { s.link_set, { name = "v1", addrgenmode = "none" } },
+      } do
+        local e = refusal(call[1], s, call[2])
+        assert.equal("this kernel has no IPv6, or it is off: ipv6.disable of the kernel's command line", e.hint,
+          tostring(e))
+      end
+    end)
+  end
+
+  it("let packets pass over a bridge in a namespace of its own #ipv6", function()
     local boxes <close> = setmetatable({}, { __close = function(list) for _,
       box in ipairs(list) do box:close() end end })
     s:link_add { kind = "bridge", name = "br0", index = 100, up = true, addrgenmode = "none" }
@@ -132,7 +151,7 @@ describe("luabox.sys.net addresses #root", function()
     assert.is_true(s:link("p2").statistics.rx_packets > 0)
   end)
 
-  it("let packets pass between namespaces", function()
+  it("let packets pass between namespaces #ipv6", function()
     local other <close> = namespace.create "net"
     local t <close> = net.socket(other)
     s:link_set { name = "v2", netns = other }

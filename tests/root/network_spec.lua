@@ -1,5 +1,6 @@
 local luabox = require "luabox"
 local net, namespace, system = luabox.sys.net, luabox.sys.namespace, luabox.sys.system
+local needs = require "needs"
 local spec = require "spec"
 
 local command, failure = spec.output, spec.refused
@@ -207,7 +208,8 @@ end)
 describe("a network's way out #root #nft", function()
   -- "Another machine", which knows no way back into a network of ours.
   local function world()
-    return luabox.network { name = "world", subnet = { "198.51.100.0/24", "2001:db8::/64" }, gateway = true }
+    local six = not needs.ipv6() and "2001:db8::/64" or nil
+    return luabox.network { name = "world", subnet = { "198.51.100.0/24", six }, gateway = true }
   end
 
   local function outside(w, o)
@@ -302,11 +304,9 @@ describe("a network's way out #root #nft", function()
   it("publishes udp", function()
     local lan <close> = luabox.network { name = "lan", subnet = "10.1.0.0/24" }
     local box <close> = luabox.container({ name = "box", network = lan, ports = { "127.0.0.1:5353:53/udp" },
-      rootfs = "/", command = { "sh", "-c", "nc -u -l -W 1 53 > /var/got" } }):start()
-    box:check { "sh", "-c", "until grep -q ':0035' /proc/net/udp; do sleep 0.01; done" }
-    command "bash -c 'echo hello > /dev/udp/127.0.0.1/5353'"
-    box:wait(30)
-    assert.equal("stopped", box:state())
+      rootfs = "/", command = { "python3", os.getenv "PWD" .. "/tests/peer.py", "serve", "udp:53" } }):start()
+    box:check { "sh", "-c", "until cat /proc/net/udp* | grep -q ':0035'; do sleep 0.1; done" }
+    assert.equal(lan.gateway, command "python3 tests/peer.py ask udp 127.0.0.1 5353")
   end)
 
   it("publishes on IPv6 #ipv6", function()
