@@ -49,6 +49,25 @@ function M.root()
   if (contents "/proc/self/status"):match("\nUid:\t(%d+)") ~= "0" then return "it takes root" end
 end
 
+-- Detached mounts, and all that luabox does with them: Linux 5.12, and no filter that hides the calls.
+function M.detached()
+  local luabox = require "luabox"
+  local ok, failure = pcall(function()
+    luabox.sys.mount.open_tree("/", "clone"):close()
+    luabox.sys.rootfs.default():close()
+  end)
+  if not ok and failure.code == "ENOSYS" then return "there are no detached mounts: " .. tostring(failure) end
+end
+
+-- A call that a filter hides is answered before its arguments are looked at.
+function M.clone3()
+  if succeeds [[python3 -c '
+import ctypes, errno
+libc = ctypes.CDLL(None, use_errno=True)
+libc.syscall(435, 0, 0)
+exit(ctypes.get_errno() != errno.ENOSYS)']] then return "the kernel has no clone3(2)" end
+end
+
 local known = {}
 
 --- Why a test cannot hold here.

@@ -13,6 +13,14 @@ function M.list(pattern)
   return files
 end
 
+-- The tag of what the code needs (tests/needs.lua), or "".
+function M.tag(code)
+  for _, name in ipairs { "mount%.fsopen", "mount%.open_tree", "rootfs%.default" } do
+    if code:find(name) then return " #detached" end
+  end
+  return ""
+end
+
 -- Runs the code as a script, in an interpreter and a sandbox of its own; returns what it printed, whether it succeeded.
 function M.run(code)
   local script = os.tmpname()

@@ -32,7 +32,7 @@ describe("the code of the guide #root", function()
   for _, path in ipairs { "README.md", "docs/errors.md", table.unpack(pages) } do
     for _, block in ipairs(blocks_of(snippet.read(path))) do
       if block.runs then
-        it(("%s:%d runs"):format(path, block.line), function()
+        it(("%s:%d runs%s"):format(path, block.line, snippet.tag(block.code)), function()
           local output, ok = snippet.run(block.code)
           assert.is_true(ok, block.code .. "\n" .. output)
         end)

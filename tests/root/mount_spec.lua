@@ -63,7 +63,7 @@ describe("luabox.sys.mount #root", function()
   end)
 
   describe("says", function()
-    it("what the file system says", function()
+    it("what the file system says #detached", function()
       on_tmpfs()
       local function data(text) return refused(mount.mount, { type = "tmpfs", target = "/mnt", data = text }) end
       assert.equal("mount /mnt: tmpfs: Unknown parameter 'sise' (EINVAL)", data "sise=1M")
@@ -88,6 +88,9 @@ describe("luabox.sys.mount #root", function()
         refused(mount.mount, { type = "tmpfs", target = "/etc/passwd" }))
       assert.equal("mount /mnt: Not a directory (ENOTDIR); the target is a directory, and what is mounted is none",
         refused(mount.bind, { source = "/etc/passwd", target = "/mnt" }))
+    end)
+
+    it("what does not fit a tree #detached", function()
       assert.equal("move_mount /etc/passwd: Invalid argument (EINVAL); the target is not a directory",
         refused(mount.bind, { source = "/mnt", target = "/etc/passwd", flags = "ro" }))
     end)
@@ -217,7 +220,7 @@ describe("luabox.sys.mount #root", function()
     end)
   end)
 
-  describe("detached", function()
+  describe("detached #detached", function()
     it("makes a file system that nobody sees", function()
       local context <close> = mount.fsopen "tmpfs"
       context:set("size", "1M")
@@ -351,7 +354,7 @@ describe("luabox.sys.mount.pivot_root #root", function()
     assert.is_true(in_child(function()
       mount.mount { type = "tmpfs", target = "/mnt" }
       file.mkdir "/mnt/inside"
-      local here = mount.open_tree "/mnt"
+      local here = io.open "/mnt"
       mount.pivot_root("/mnt", "/mnt")
       mount.umount("/", "detach")
       here:close()

@@ -14,7 +14,7 @@ local function on_mnt()
   finally(function() os.execute "umount /mnt" end)
 end
 
-describe("luabox.sys.rootfs.default #root", function()
+describe("luabox.sys.rootfs.default #root #detached", function()
   it("is a detached mount", function()
     local before = shell "cat /proc/self/mountinfo"
     local root <close> = rootfs.default()

@@ -133,7 +133,7 @@ call("personality", 0x0040000)
         under_default [[python3 -c 'import ctypes; ctypes.CDLL(None).syscall(0x40000027)' ; echo $?]])
     end)
 
-    it("lets through what a capability is for", function()
+    it("lets through what a capability is for #clone3", function()
       assert_answers("unshare ok\nclone3 EINVAL\nkeyctl EPERM\n", [[
 call("unshare", 0x04000000)
 call("clone3", 0, 0)

@@ -53,7 +53,7 @@ describe("the snippets of the doc comments #root", function()
     local blocks = (path:match("%.c$") and c_blocks or lua_blocks)(snippet.read(path))
     for _, block in ipairs(blocks) do
       for _, usage in ipairs(snippets(block)) do
-        it(("%s:%d"):format(path, usage.line), function()
+        it(("%s:%d%s"):format(path, usage.line, snippet.tag(usage.code)), function()
           local output, ok = snippet.run(usage.code)
           assert.is_true(ok, usage.code .. "\n" .. output)
         end)
