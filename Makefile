@@ -352,10 +352,14 @@ SOAKED = \
 	tests/root/sweep_spec.lua \
 	tests/c/oom_test.c
 
+check-lacking: tests ## run the tests as on kernels that lack system calls
+	@tests/lacking --build $(BUILD)
+
 soak: ## run whole the tests of which check takes a part (hours)
 	@vendor/install build test
 	@$(MAKE) --no-print-directory tests
 	@LUABOX_SOAK=1 LUABOX_TIMEOUT=36000 tests/run -v --build $(BUILD) --under luabox $(SOAKED)
+	@LUABOX_SOAK=1 tests/lacking --build $(BUILD)
 
 coverage: ## count the lines that the tests run, in build-coverage: prints a table, lists those that never run
 	@vendor/install build test coverage
@@ -412,7 +416,7 @@ dist: ## make luabox-$(VERSION).tar.gz of the last commit, in build
 clean: ## remove what was built
 	rm -rf build build-asan build-coverage build-fuzz $(BUILD)
 
-.PHONY: all asan bench check check-lua54 check-unit check-vm clean coverage demo dist docs fuzz fuzz-programs help install lint \
+.PHONY: all asan bench check check-lacking check-lua54 check-unit check-vm clean coverage demo dist docs fuzz fuzz-programs help install lint \
 	soak tests uninstall vm
 .DELETE_ON_ERROR:
 -include $(OBJECTS:.o=.d) $(PROGRAM_OBJECTS:.o=.d) $(C_TESTS:=.d) $(BUILD)/tests/inject.d
