@@ -59,13 +59,17 @@ function M.detached()
   if not ok and failure.code == "ENOSYS" then return "there are no detached mounts: " .. tostring(failure) end
 end
 
--- A call that a filter hides is answered before its arguments are looked at.
-function M.clone3()
-  if succeeds [[python3 -c '
-import ctypes, errno
-libc = ctypes.CDLL(None, use_errno=True)
-libc.syscall(435, 0, 0)
-exit(ctypes.get_errno() != errno.ENOSYS)']] then return "the kernel has no clone3(2)" end
+local function needs_call(call)
+  return function()
+    if not require("luabox").sys.system.has_call(call) then return ("the kernel has no %s(2)"):format(call) end
+  end
+end
+
+M.clone3, M.pidfd = needs_call "clone3", needs_call "pidfd_open"
+
+-- For what a filter of the test's own, or none, does.
+function M.unfiltered()
+  if contents("/proc/self/status"):match "\nSeccomp:\t(%d)" ~= "0" then return "a filter of system calls is here already" end
 end
 
 local known = {}

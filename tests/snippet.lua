@@ -13,10 +13,15 @@ function M.list(pattern)
   return files
 end
 
+local NEEDS = {
+  ["mount%.fsopen"] = "detached", ["mount%.open_tree"] = "detached", ["rootfs%.default"] = "detached",
+  ["process%.pidfd"] = "pidfd", ["has_call \"pidfd"] = "pidfd", ["ns%.call"] = "pidfd", ["ns%.enter"] = "pidfd", ["ns%.run"] = "pidfd",
+}
+
 -- The tag of what the code needs (tests/needs.lua), or "".
 function M.tag(code)
-  for _, name in ipairs { "mount%.fsopen", "mount%.open_tree", "rootfs%.default" } do
-    if code:find(name) then return " #detached" end
+  for name, tag in pairs(NEEDS) do
+    if code:find(name) then return " #" .. tag end
   end
   return ""
 end

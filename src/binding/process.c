@@ -47,6 +47,7 @@ are not given stay
 #include <unistd.h>
 
 #include "binding/signal.h"
+#include "kernel/lack.h"
 #include "kernel/util.h"
 
 /* Its pid is no longer its own. */
@@ -594,7 +595,7 @@ A pidfd of any process, to enter its namespaces or to wait for its end; it stays
 @function pidfd
 @tparam integer pid
 @treturn luabox.fd
-@raise luabox.error: ESRCH
+@raise luabox.error: ESRCH; ENOSYS before Linux 5.3
 @see pidfd_open(2)
 @usage local process = luabox.sys.process
 local fd <close> = process.pidfd(process.id())
@@ -604,11 +605,16 @@ static int process_open_pidfd(lua_State *L)
 	lua_Integer pid = luaL_checkinteger(L, 1);
 	struct box_fd *h = box_fd_new(L);
 
+	struct fault f;
+
 	luaL_argcheck(L, pid > 0 && pid <= INT_MAX, 1, "is not a pid");
 	h->fd = pidfd_open((pid_t)pid, 0);
-	if (h->fd < 0)
-		return box_fail(L, errno, "pidfd_open", lua_pushfstring(L, "process %d", (int)pid));
-	return 1;
+	if (h->fd >= 0)
+		return 1;
+	fault_set(&f, errno, "pidfd_open", "process %d", (int)pid);
+	if (f.error == ENOSYS)
+		lack_explain(&f, "pidfd_open", "a child's pidfd is there without it, by process:pidfd()");
+	return box_raise(L, &f);
 }
 
 /***

@@ -3,13 +3,13 @@
 
 #include <fcntl.h>
 #include <linux/close_range.h>
-#include <stdint.h>
 #include <sys/resource.h>
 
 #include "kernel/procfs.h"
 #include "kernel/util.h"
 
 #define FEWEST 65536 /* that may be open, whatever the limit is by now */
+#define MOST (1U << 20)
 
 struct range {
 	unsigned int first, last;
@@ -36,16 +36,19 @@ static int close_listed(int dir, const char *name, unsigned char type, void *dat
 	return 0;
 }
 
-static void close_each(const struct range *r)
+static unsigned int limit_on_numbers(void)
 {
 	struct rlimit limit = { 0, 0 };
-	unsigned int end;
 
 	getrlimit(RLIMIT_NOFILE, &limit);
-	end = limit.rlim_max == RLIM_INFINITY || limit.rlim_max > INT32_MAX ? 1U << 20
-									    : (unsigned int)limit.rlim_max;
-	end = end < FEWEST ? FEWEST : end;
-	for (unsigned int fd = r->first; fd < end && fd <= r->last; fd++)
+	if (limit.rlim_max == RLIM_INFINITY || limit.rlim_max > MOST)
+		return MOST;
+	return limit.rlim_max < FEWEST ? FEWEST : (unsigned int)limit.rlim_max;
+}
+
+static void close_each(const struct range *r)
+{
+	for (unsigned int fd = r->first, end = limit_on_numbers(); fd < end && fd <= r->last; fd++)
 		close_one(r, fd);
 }
 
@@ -62,4 +65,22 @@ int close_fds(unsigned int first, unsigned int last, int on_exec)
 		close_each(&r);
 	util_close(r.list);
 	return 0;
+}
+
+static int keep_highest(int dir, const char *name, unsigned char type, void *data)
+{
+	unsigned int fd = (unsigned int)strtoul(name, NULL, 10), *highest = data;
+
+	(void)dir;
+	(void)type;
+	*highest = fd > *highest ? fd : *highest;
+	return 0;
+}
+
+unsigned int close_fds_highest(void)
+{
+	cleanup_fd int list = proc_self_open("fd", O_RDONLY | O_DIRECTORY);
+	unsigned int highest = 0;
+
+	return list < 0 || util_each_entry(list, keep_highest, &highest) < 0 ? limit_on_numbers() : highest;
 }

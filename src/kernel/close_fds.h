@@ -9,4 +9,7 @@
  */
 int close_fds(unsigned int first, unsigned int last, int on_exec);
 
+/* The highest number that a descriptor may have, for those who must close one by one. */
+unsigned int close_fds_highest(void);
+
 #endif

@@ -6,8 +6,8 @@
 static const struct {
 	const char *call, *since;
 } calls[] = {
-	{ "fsopen", "5.2" },    { "fsconfig", "5.2" },   { "fsmount", "5.2" },
-	{ "open_tree", "5.2" }, { "move_mount", "5.2" }, { "mount_setattr", "5.12" },
+	{ "fsopen", "5.2" },     { "fsconfig", "5.2" },       { "fsmount", "5.2" },    { "open_tree", "5.2" },
+	{ "move_mount", "5.2" }, { "mount_setattr", "5.12" }, { "pidfd_open", "5.3" },
 };
 
 void lack_explain(struct fault *f, const char *call, const char *instead)

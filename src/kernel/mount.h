@@ -68,7 +68,8 @@ struct mnt_root {
 	int overlay;  /* a writable layer over it (then without what is mounted below it): */
 	const char *upper; /* kept here (an absolute path), with 'work' on the same file system; null: */
 	const char *work;  /* thrown away, in a tmpfs of */
-	uint64_t size;     /* at most that many bytes (0: half of the memory); of a default root likewise */
+	uint64_t
+		size; /* at most that many bytes (0: half of the memory); a default root takes as many more */
 };
 
 /* Makes the new root and goes into it (pivot_root); for a process in a mount namespace of its

@@ -46,6 +46,7 @@ static const struct {
 	{ "etc/resolv.conf", "" },
 };
 
+#define PAGE 4096
 #define COUNT(list) (sizeof(list) / sizeof *(list))
 
 /* The umask, which is the caller's, takes nothing away here. */
@@ -112,11 +113,29 @@ static int make_applets(int root, struct fault *f)
 	return rc;
 }
 
-/* With huge pages, where the kernel has them, busybox is one page and is copied twice as fast. */
+static uint64_t pages(size_t size)
+{
+	return (size + PAGE - 1) / PAGE;
+}
+
+/* What the root itself takes of the limit: a link to busybox and a directory take nothing. */
+static uint64_t own_size(void)
+{
+	uint64_t count = pages((size_t)(rootfs_busybox_end - rootfs_busybox));
+
+	for (size_t i = 0; i < COUNT(files); i++)
+		count += pages(strlen(files[i].text));
+	return count * PAGE;
+}
+
+/* With huge pages, where the kernel has them, busybox is one page and is copied twice as fast; it may take
+ * more of a limit then. */
 static void options(char data[128], const char *source, uint64_t size, int huge)
 {
-	snprintf(data, 128, size ? "%smode=755%s,size=%" PRIu64 : "%smode=755%s", source,
-		 huge ? ",huge=within_size" : "", size);
+	if (size)
+		snprintf(data, 128, "%smode=755,size=%" PRIu64, source, size + own_size());
+	else
+		snprintf(data, 128, "%smode=755%s", source, huge ? ",huge=within_size" : "");
 }
 
 static int make_tmpfs(uint64_t size, int huge, struct fault *f)

@@ -15,7 +15,7 @@ extern const char rootfs_busybox[];
 extern const char rootfs_busybox_end[];
 extern const char rootfs_applets[];
 
-/* Makes the root in a tmpfs of at most 'size' bytes (0: half of the memory), detached and
+/* Makes the root in a tmpfs that takes 'size' bytes more (0: half of the memory), detached and
  * writable; returns the mount's descriptor. Child-safe. */
 int rootfs_make(uint64_t size, struct fault *f);
 

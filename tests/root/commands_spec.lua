@@ -65,7 +65,7 @@ if is_program then
   end)
 
   describe("luabox enter #root", function()
-    it("enters a container by its name, all of it", function()
+    it("enters a container by its name, all of it #pidfd", function()
       local box <close> = luabox.container { name = "inside" }:start()
       local script = "hostname; readlink /proc/1/ns/net; exit 3"
       local out, err, status = program.run { "enter", "inside", "sh", "-c", script }
@@ -75,7 +75,7 @@ if is_program then
       assert.equal("inside\n", (program.run { "enter", tostring(box:pid()), "--", "hostname" }))
     end)
 
-    it("enters as nsenter does with the same options", function()
+    it("enters as nsenter does with the same options #pidfd", function()
       local box <close> = luabox.container { name = "inside" }:start()
       for _, options in ipairs { "-t %d -u", "-u -n -t%d", "--target=%d --mount --root", "-t %d -a -r -w" } do
         local words = options:format(box:pid()):gsub("%-%-root", "-r")
@@ -93,7 +93,7 @@ if is_program then
       assert.matches("^lo%s+DOWN", out)
     end)
 
-    it("says what is wrong", function()
+    it("says what is wrong #pidfd", function()
       local _, err, status = program.run { "enter", "nobody", "true" }
       assert.equal(125, status)
       assert.matches("no network namespace and no container with the name 'nobody'", err, 1, true)
@@ -111,7 +111,7 @@ if is_program then
       assert.matches(tostring(b:pid()), err, 1, true)
     end)
 
-    it("ends with 128 and the number of the signal that killed the command", function()
+    it("ends with 128 and the number of the signal that killed the command #pidfd", function()
       local _, _, status = program.run { "enter", tostring(luabox.sys.process.id()), "sh", "-c", "kill -TERM $$" }
       assert.equal(143, status)
     end)

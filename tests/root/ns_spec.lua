@@ -120,7 +120,7 @@ describe("luabox.ns.pids #root", function()
   end)
 end)
 
-describe("luabox.ns.call #root", function()
+describe("luabox.ns.call #root #pidfd", function()
   it("enters what is asked for, and the root and working directory", function()
     local box <close> = luabox.container {
       name = "box", files = { ["/srv/here/mark"] = "x" }, cwd = "/srv/here", init = false, command = { "sleep", "60" },
@@ -149,7 +149,7 @@ describe("luabox.ns.call #root", function()
   end)
 end)
 
-describe("luabox.ns.enter #root", function()
+describe("luabox.ns.enter #root #pidfd", function()
   it("moves this process", function()
     local p <close> = sleeper "net,uts"
     local theirs = ns.of(p:pid())

@@ -121,7 +121,7 @@ describe("luabox.sys.system #root", function()
     ]]))
   end)
 
-  it("says what naming the host takes", function()
+  it("says what naming the host takes #unfiltered", function()
     assert.equal("sethostname box: Operation not permitted (EPERM); "
       .. "it takes sys_admin over this UTS namespace; make a new one first\n", (run [[
       require("luabox.sys.capability").set { effective = "" }
