@@ -122,9 +122,9 @@ local function add_source_rules(operations, self, version, v)
   if self.network.nat then masquerade { saddr = subnet, oifname = { "!=", self.link } } end
 end
 
-local function operations_of(self)
+local function operations_of(self, owner)
   local operations = {
-    { "add", "table", owner = true },
+    { "add", "table", owner = owner },
     chain("guard", "filter", "prerouting", "raw"),
     chain("prerouting", "nat", "prerouting", "dstnat"),
     chain("output", "nat", "output", "dstnat"),
@@ -142,10 +142,27 @@ local function operations_of(self)
   return operations
 end
 
+-- Before Linux 5.12 a table does not end with the socket that made it: the keeper is told.
+local function make_unowned_table(self, undo)
+  local token = keeper.get():table { family = "inet", name = self.table }
+  local ok, e = pcall(self.nft.apply, self.nft, operations_of(self))
+  if not ok then
+    if errors.is(e) and not e.signal then token:forget() end -- else it may be there
+    error(e, 0)
+  end
+  undo:add(function()
+    self.nft:apply { { "delete", "table", name = self.table } }
+    token:forget()
+  end)
+end
+
 local function make_table(self, undo)
   self.nft = undo:own(sys.nft.socket())
   self.table = "luabox-" .. self.link
-  self.nft:apply(operations_of(self))
+  local ok, e = pcall(self.nft.apply, self.nft, operations_of(self, true))
+  if ok then return end
+  if not errors.is(e) or e.code ~= "EOPNOTSUPP" then error(e, 0) end
+  make_unowned_table(self, undo)
 end
 
 local function build(self)
