@@ -32,5 +32,6 @@ int net_explain_family(struct fault *f)
 {
 	if ((f->error != EOPNOTSUPP && f->error != EAFNOSUPPORT) || access("/proc/sys/net/ipv6", F_OK) == 0)
 		return -f->error;
-	return fault_hint(f, "this kernel has no IPv6, or it is off: ipv6.disable of the kernel's command line");
+	return fault_hint(f,
+			  "this kernel has no IPv6, or it is off: ipv6.disable of the kernel's command line");
 }
