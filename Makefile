@@ -37,6 +37,7 @@ KERNEL = \
 	address \
 	calls \
 	capability \
+	capability_hint \
 	cgroup \
 	cgroup_layout \
 	cgroup_limits \

@@ -58,7 +58,7 @@ end
 
 return {
   "Kernel and program",
-  { name = "Linux 5.12", look = host.kernel(5, 12), needed_by = "all that luabox is tested with",
+  { name = "Linux 5.10", look = host.kernel(5, 10), needed_by = "all that luabox is tested with",
     instead = "what an older kernel lacks is listed below", get = "a newer kernel" },
   { name = "luabox's libraries", look = host.libraries, needed_by = "everything", essential = true,
     get = "make install; the packages libmnl0, libnftnl11, libnl-3-200, libnl-route-3-200, libseccomp2" },
@@ -119,8 +119,10 @@ return {
   calls("close_range", "5.9", "no descriptor goes where it should not", "they are closed one by one"),
   calls("memfd_create", "3.17", "filters of system calls that a script builds",
     "a file without a name in /dev/shm, /tmp or /run"),
-  calls("fsopen,fsconfig,fsmount", "5.2", "roots that are seen nowhere before they are used", "mount, by path"),
-  calls("open_tree,move_mount", "5.2", "binds, and roots that are seen nowhere before they are used", "mount, by path"),
+  calls("fsopen,fsconfig,fsmount", "5.2", "roots that are seen nowhere before they are used",
+    "mount, in the child alone"),
+  calls("open_tree,move_mount", "5.2", "binds, and roots that are seen nowhere before they are used",
+    "mount, in the child alone"),
   calls("mount_setattr", "5.12", "read-only trees; a root whose owners a uid_map shifts",
     "each mount is remounted; a root is not shifted"),
 
@@ -135,7 +137,8 @@ return {
 
   "NAT and ports",
   nft("nf_tables", "table", "nf_tables", "CONFIG_NF_TABLES_INET", "gateway, nat and ports of a network"),
-  nft("owned tables", "owner", "nf_tables", "CONFIG_NF_TABLES, 5.12 or newer", "tables that end with the run"),
+  { name = "owned tables", look = try.nft "owner", needed_by = "tables that end with the run",
+    instead = "the keeper deletes them", get = kernel("5.12", "CONFIG_NF_TABLES") },
   nft("NAT chains", "nat", "nft_chain_nat", "CONFIG_NFT_NAT", "nat and ports of a network"),
   nft("masquerade", "masquerade", "nft_masq", "CONFIG_NFT_MASQ", "nat of a network"),
   nft("destination NAT", "dnat", "nft_nat", "CONFIG_NFT_NAT", "ports of a container"),

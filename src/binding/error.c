@@ -12,6 +12,8 @@ The numbers, symbols and messages of the system's errors. `luabox.error` makes a
 #include <string.h>
 #include <sys/resource.h>
 
+#include "kernel/capability_hint.h"
+
 static void set_text(lua_State *L, const char *field, const char *text)
 {
 	if (!text || !*text)
@@ -68,12 +70,14 @@ void box_add_context(lua_State *L, const char *context)
 	lua_pop(L, 1);
 }
 
-/* Any call that opens something may fail for want of descriptors. */
+/* Any call may fail for want of a capability and, if it opens something, of descriptors. */
 static void set_hint(lua_State *L, const struct fault *f)
 {
+	struct fault explained = *f;
 	struct rlimit limit;
 
-	set_text(L, "hint", f->hint);
+	cap_explain(&explained);
+	set_text(L, "hint", explained.hint);
 	if (f->error != EMFILE || f->hint[0] || getrlimit(RLIMIT_NOFILE, &limit) < 0)
 		return;
 	lua_pushfstring(L, "a process may have %I descriptors: raise the limit (ulimit -n)",

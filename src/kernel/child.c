@@ -14,6 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "kernel/capability_hint.h"
 #include "kernel/close_fds.h"
 #include "kernel/exec.h"
 #include "kernel/init.h"
@@ -322,6 +323,8 @@ int child_main(void *argument)
 	sys_signal_unblock_all();
 	if (prepare(&c, &r.step, &r.fault) == 0)
 		launch(&c, &r.fault);
+	else
+		cap_explain(&r.fault);
 	tell(&c, &r);
 	return 127;
 }
