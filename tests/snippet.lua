@@ -15,7 +15,8 @@ end
 
 local NEEDS = {
   ["mount%.fsopen"] = "detached", ["mount%.open_tree"] = "detached", ["rootfs%.default"] = "detached",
-  ["process%.pidfd"] = "pidfd", ["has_call \"pidfd"] = "pidfd", ["ns%.call"] = "pidfd", ["ns%.enter"] = "pidfd", ["ns%.run"] = "pidfd",
+  ["process%.pidfd"] = "pidfd", ["has_call \"pidfd"] = "pidfd",
+  ["ns%.call"] = "pidfd", ["ns%.enter"] = "pidfd", ["ns%.run"] = "pidfd",
 }
 
 -- The tag of what the code needs (tests/needs.lua), or "".
