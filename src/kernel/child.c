@@ -148,12 +148,12 @@ static int change_self(struct proc_spawn *s, int *step, struct fault *f)
 	return rc < 0 ? rc : proc_become(&s->user, f);
 }
 
-/* Before Linux 5.7 nobody is born in one. */
 static int enter_cgroup(const struct child *c, struct fault *f)
 {
-	int rc = c->cgroup < 0 ? 0 : util_write_file(c->cgroup, "cgroup.procs", "0");
-
-	return rc < 0 ? fault_set(f, -rc, "write", "cgroup.procs") : 0;
+	if (c->cgroup >= 0 && retry_eintr(write(c->cgroup, "0", 1)) < 0)
+		return fault_set(f, errno, "write", "cgroup.procs");
+	util_close(c->cgroup);
+	return 0;
 }
 
 /* The order, and why:

@@ -15,7 +15,7 @@ struct child {
 	int foreign[5]; /* the parent's ends: nothing must be kept open by us */
 	int joined;     /* a stage before us has joined the namespaces */
 	int waits;      /* for the parent's word that the id maps are written */
-	int cgroup;     /* a directory of cgroup2 that it is to enter by itself, or -1 */
+	int cgroup;     /* the open cgroup.procs of a group of cgroup2 that it is to enter by itself, or -1 */
 };
 
 /* The process's main function; 'argument' is a struct child. Returns only if the

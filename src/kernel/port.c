@@ -2,10 +2,12 @@
 #include "kernel/port.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <ifaddrs.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "kernel/util.h"
 
@@ -45,15 +47,21 @@ static void format_place(const struct port_place *p, char *out)
 
 /* ---- binding ---- */
 
+/* Each try to make a socket of a family that is not there has the kernel start modprobe: one tells enough. */
+static int lacks_ipv6;
+
 /* Every address of both protocols takes one IPv6 socket, or an IPv4 one where there is no IPv6. */
 static int make_socket(const struct port_place *p, sa_family_t *family)
 {
 	int type = (p->protocol == PORT_TCP ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC;
 	int only = p->family == AF_INET6, fd;
 
+	if (lacks_ipv6 && p->family == AF_UNSPEC && access("/proc/sys/net/ipv6", F_OK) < 0)
+		return socket(*family = AF_INET, type, 0);
 	*family = p->family == AF_INET ? AF_INET : AF_INET6;
 	fd = socket(*family, type, 0);
-	if (fd < 0 && errno == EAFNOSUPPORT && p->family == AF_UNSPEC)
+	lacks_ipv6 = fd < 0 && errno == EAFNOSUPPORT && *family == AF_INET6;
+	if (lacks_ipv6 && p->family == AF_UNSPEC)
 		return socket(*family = AF_INET, type, 0);
 	if (fd >= 0 && *family == AF_INET6)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof only);

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "kernel/child.h"
 #include "kernel/clone.h"
@@ -151,15 +152,22 @@ static int make_time_namespace(const struct proc_spawn *s, struct fault *f)
 	return rc < 0 ? fault_set(f, -rc, "write", "%s", path) : 0;
 }
 
-/* Where the kernel cannot have the child born in the cgroup, the child enters it. */
+static int open_cgroup(struct child *c, struct fault *f)
+{
+	c->cgroup = openat(c->spawn->cgroup, "cgroup.procs", O_WRONLY | O_CLOEXEC);
+	return c->cgroup < 0 ? fault_set(f, errno, "open", "cgroup.procs") : 0;
+}
+
+/* Before Linux 5.7 the child enters the cgroup by itself. */
 static pid_t clone_main(struct child *c, uint64_t flags, int *pidfd, struct fault *f)
 {
-	pid_t pid = proc_clone(flags, c->spawn->cgroup, child_main, c, pidfd, c->spawn->number, f);
+	int cgroup = c->cgroup < 0 ? c->spawn->cgroup : -1;
+	pid_t pid = proc_clone(flags, cgroup, child_main, c, pidfd, c->spawn->number, f);
 
-	if (pid != -ENOSYS || c->spawn->cgroup < 0)
+	if (pid != -ENOSYS || cgroup < 0)
 		return pid;
-	c->cgroup = c->spawn->cgroup;
-	return proc_clone(flags, -1, child_main, c, pidfd, c->spawn->number, f);
+	pid = open_cgroup(c, f);
+	return pid < 0 ? pid : proc_clone(flags, -1, child_main, c, pidfd, c->spawn->number, f);
 }
 
 static int stage_main(void *argument)
@@ -177,12 +185,17 @@ static int stage_main(void *argument)
 
 static pid_t clone_staged(struct child *c, uint64_t flags, int *pidfd, struct fault *f)
 {
+	const struct proc_spawn *s = c->spawn;
 	struct stage st = { .child = c, .flags = flags, .pidfd = -1 };
 	int stage_pidfd = -1;
 	struct proc_end end;
 	pid_t rc;
 
 	c->joined = 1;
+	/* With nsdelegate nobody in a joined cgroup namespace is born in a group, or opens one to enter it, while
+	 * the group that it is in itself is outside: ENOENT. What is open before can be written to. */
+	if (s->cgroup >= 0 && child_joins(s, CLONE_NEWCGROUP) && (rc = open_cgroup(c, f)) < 0)
+		return rc;
 	rc = proc_clone(CLONE_VM | CLONE_FILES, -1, stage_main, &st, &stage_pidfd, NULL, f);
 	if (rc < 0)
 		return rc;
@@ -306,6 +319,7 @@ int proc_spawn(struct proc_spawn *s, struct proc_child *out, struct fault *f)
 	pid = steps_prepare(&s->steps, f);
 	if (pid == 0)
 		pid = clone_guarded(&c, &e.pidfd, f);
+	util_close(c.cgroup);
 	steps_release(&s->steps);
 	if (pid < 0)
 		return pid;

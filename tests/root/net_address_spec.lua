@@ -115,7 +115,7 @@ describe("luabox.sys.net addresses #root", function()
       for _, call in ipairs {
         { s.address_add, { link = "v1", address = "fd00::2/64" } },
         { s.route_add, { destination = "fd01::/64", link = "v1" } },
-        { s.rule_add, { source = "fd01::/64", table = 7 } },
+        { s.rule_add, { from = "fd01::/64", table = 7 } },
         { s.link_set, { name = "v1", addrgenmode = "none" } },
       } do
         local e = refusal(call[1], s, call[2])

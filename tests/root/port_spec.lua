@@ -126,6 +126,14 @@ describe("luabox.sys.port #root", function()
     port.claim({ port = 8000, count = 100 }):close()
   end)
 
+  if needs.ipv6() then
+    it("asks once for the IPv6 that there is not", function()
+      local calls = run([[require("luabox.sys.port").claim { port = 1000, count = 3 }]], "strace -e trace=socket")
+      local _, count = calls:gsub("AF_INET6", "")
+      assert.equal(1, count, calls)
+    end)
+  end
+
   it("says when there are more ports than descriptors", function()
     local said = run([[print(pcall(require("luabox.sys.port").claim, { port = 1000, count = 100 }))]],
       "prlimit --nofile=50")
