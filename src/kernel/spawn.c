@@ -192,8 +192,8 @@ static pid_t clone_staged(struct child *c, uint64_t flags, int *pidfd, struct fa
 	pid_t rc;
 
 	c->joined = 1;
-	/* With nsdelegate nobody in a joined cgroup namespace is born in a group, or opens one to enter it, while
-	 * the group that it is in itself is outside: ENOENT. What is open before can be written to. */
+	/* With nsdelegate nobody in a joined cgroup namespace is born in a group, or opens one to enter it,
+	 * while the group that it is in itself is outside: ENOENT. What is open before can be written to. */
 	if (s->cgroup >= 0 && child_joins(s, CLONE_NEWCGROUP) && (rc = open_cgroup(c, f)) < 0)
 		return rc;
 	rc = proc_clone(CLONE_VM | CLONE_FILES, -1, stage_main, &st, &stage_pidfd, NULL, f);
