@@ -28,11 +28,16 @@ local function on_tree()
   shell "mkdir /mnt/a /mnt/b; mount -t tmpfs -o nosuid outer /mnt/a; mkdir /mnt/a/sub; mount -t tmpfs inner /mnt/a/sub"
 end
 
+local function is_before(major, minor)
+  local a, b = io.open("/proc/sys/kernel/osrelease"):read("a"):match "^(%d+)%.(%d+)"
+  return tonumber(a) < major or tonumber(a) == major and tonumber(b) < minor
+end
+
 describe("luabox.sys.mount #root", function()
   it("mounts a file system with flags and options", function()
     on_tmpfs()
     assert.equal("tmpfs tmpfs rw,nosuid,nodev,relatime,size=1024k,mode=750",
-      shell "findmnt -n -o SOURCE,FSTYPE,OPTIONS /mnt | tr -s ' '")
+      (shell("findmnt -n -o SOURCE,FSTYPE,OPTIONS /mnt | tr -s ' '"):gsub(",inode64$", ""))) -- some kernels' default
   end)
 
   it("mounts every type that a container needs", function()
@@ -78,6 +83,9 @@ describe("luabox.sys.mount #root", function()
         refused(mount.bind, { source = "/none", target = "/mnt" }))
       assert.equal('mount /mnt: No such device (ENODEV); this kernel has no file system "nofs": see /proc/filesystems',
         refused(mount.mount, { type = "nofs", target = "/mnt" }))
+    end)
+
+    it("which layer is missing #overlay", function()
       assert.equal("mount /mnt: No such file or directory (ENOENT); "
         .. "one of its lowerdir, upperdir and workdir is not there",
         refused(mount.mount, { type = "overlay", target = "/mnt", data = { lowerdir = { "/usr", "/none" } } }))
@@ -271,6 +279,7 @@ describe("luabox.sys.mount #root", function()
     end)
 
     it("shows the ids of a user namespace #userns", function()
+      if is_before(6, 3) then return pending "tmpfs takes id maps since Linux 6.3" end
       on_tmpfs()
       shell "mkdir /mnt/x /mnt/y; touch /mnt/x/file"
       local child <close> = process.spawn { namespaces = "user", program = { "sleep", "60" } }

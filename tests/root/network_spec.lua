@@ -151,7 +151,7 @@ describe("a network #root", function()
     assert.equal("default via 10.2.0.254 dev right", box:check({ "ip", "route" }).stdout:match "default[^\n]*right")
   end)
 
-  it("gives a member routes, through another one or in place of the gateway's #ipv6", function()
+  it("gives a member routes, through another one or in place of the gateway's #ipv6 #nft", function()
     local inner <close> = luabox.network { name = "inner", subnet = { "10.1.0.0/24", "fd00:1::/64" } }
     local outer <close> = luabox.network { name = "outer", subnet = { "10.2.0.0/24", "fd00:2::/64" }, gateway = true }
     local router <close> = node(nil, "router", {
