@@ -21,7 +21,8 @@ describe("luabox.sys.net addresses #root", function()
   before_each(function()
     ns = namespace.create "net"
     s = net.socket(ns)
-    s:link_add { kind = "veth", name = "v1", addrgenmode = not needs.ipv6() and "none" or nil, up = true, peer = { name = "v2" } }
+    local addrgenmode = not needs.ipv6() and "none" or nil
+    s:link_add { kind = "veth", name = "v1", addrgenmode = addrgenmode, up = true, peer = { name = "v2" } }
   end)
 
   after_each(function()
