@@ -304,7 +304,7 @@ describe("a network's way out #root #nft", function()
   it("publishes udp", function()
     local lan <close> = luabox.network { name = "lan", subnet = "10.1.0.0/24" }
     local box <close> = luabox.container({ name = "box", network = lan, ports = { "127.0.0.1:5353:53/udp" },
-      rootfs = "/", command = { "python3", os.getenv "PWD" .. "/tests/peer.py", "serve", "udp:53" } }):start()
+      rootfs = "/", command = { "python3", "-c", spec.contents "tests/peer.py", "serve", "udp:53" } }):start()
     box:check { "sh", "-c", "until cat /proc/net/udp* | grep -q ':0035'; do sleep 0.1; done" }
     assert.equal(lan.gateway, command "python3 tests/peer.py ask udp 127.0.0.1 5353")
   end)
