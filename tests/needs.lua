@@ -73,6 +73,11 @@ function M.unfiltered()
   if filters ~= "0" then return "a filter of system calls is here already" end
 end
 
+-- For what compares all that a run prints: the sanitizers speak among it.
+function M.unsanitized()
+  if require("program").is_sanitized() then return "the program is built with sanitizers" end
+end
+
 local known = {}
 
 --- Why a test cannot hold here.

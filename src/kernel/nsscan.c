@@ -64,9 +64,9 @@ static int read_process(int dir, const char *name, struct ns_process *p)
 	if (strlen(name) > 10)
 		return -EINVAL;
 	p->pid = (pid_t)strtol(name, NULL, 10);
-	snprintf(path, sizeof path, "%s/ns", name);
+	snprintf(path, sizeof path, "%.10s/ns", name);
 	read_ids(dir, path, p);
-	snprintf(path, sizeof path, "%s/stat", name);
+	snprintf(path, sizeof path, "%.10s/stat", name);
 	return read_stat(dir, path, p);
 }
 

@@ -169,7 +169,7 @@ local function start_run(start, root)
   return { name = start.name, arguments = { "-e", code }, error_begins = "^luabox%.error: " }
 end
 
-describe("a fault at each system call #root", function()
+describe("a fault at each system call #root #unsanitized", function()
   math.randomseed(SEED)
 
   for _, start in ipairs(starts) do
