@@ -44,25 +44,25 @@ int child_joins(const struct proc_spawn *s, uint64_t types)
 	return 0;
 }
 
-static int join_one(const struct proc_join *j, struct fault *f)
+static int join_one(const struct proc_join *j, uint64_t types, struct fault *f)
 {
-	return ns_enter(j->fd, (int)j->types, f);
+	return j->types & types ? ns_enter(j->fd, (int)(j->types & types), f) : 0;
 }
 
 static int join_user(const struct proc_spawn *s, struct fault *f)
 {
 	for (size_t i = 0; i < s->join_count; i++)
 		if (s->joins[i].types == CLONE_NEWUSER)
-			return join_one(&s->joins[i], f);
+			return join_one(&s->joins[i], CLONE_NEWUSER, f);
 	return 0;
 }
 
 /* The user namespace comes last, while the caller's own privileges are there for the
  * others; or first, if it is what gives the right to join them. A set of types through one
  * pidfd is the kernel's to order. */
-int child_join(const struct proc_spawn *s, struct fault *f)
+int child_join(const struct proc_spawn *s, uint64_t types, struct fault *f)
 {
-	int pending = child_joins(s, CLONE_NEWUSER), rc = 0;
+	int pending = types & CLONE_NEWUSER && child_joins(s, CLONE_NEWUSER), rc = 0;
 
 	/* Once inside, nobody may trace us or open /proc/PID/exe to get at the host's
 	 * program (CVE-2019-5736); exec lifts this. */
@@ -70,12 +70,12 @@ int child_join(const struct proc_spawn *s, struct fault *f)
 	for (size_t i = 0; i < s->join_count && rc >= 0; i++) {
 		if (s->joins[i].types == CLONE_NEWUSER)
 			continue;
-		rc = join_one(&s->joins[i], f);
+		rc = join_one(&s->joins[i], types, f);
 		if (rc != -EPERM || !pending)
 			continue;
 		pending = 0;
 		rc = join_user(s, f);
-		rc = rc < 0 ? rc : join_one(&s->joins[i], f);
+		rc = rc < 0 ? rc : join_one(&s->joins[i], types, f);
 	}
 	return rc < 0 || !pending ? rc : join_user(s, f);
 }
@@ -148,12 +148,15 @@ static int change_self(struct proc_spawn *s, int *step, struct fault *f)
 	return rc < 0 ? rc : proc_become(&s->user, f);
 }
 
+/* The namespace that is to begin in it comes after: nobody leaves one. */
 static int enter_cgroup(const struct child *c, struct fault *f)
 {
-	if (c->cgroup >= 0 && retry_eintr(write(c->cgroup, "0", 1)) < 0)
+	if (c->cgroup < 0)
+		return 0;
+	if (retry_eintr(write(c->cgroup, "0", 1)) < 0)
 		return fault_set(f, errno, "write", "cgroup.procs");
 	util_close(c->cgroup);
-	return 0;
+	return c->spawn->namespaces & CLONE_NEWCGROUP ? ns_unshare(CLONE_NEWCGROUP, f) : 0;
 }
 
 /* The order, and why:
@@ -170,8 +173,8 @@ static int prepare(struct child *c, int *step, struct fault *f)
 	follow_parent(c);
 	rc = enter_cgroup(c, f);
 	rc = rc < 0 ? rc : wait_for_maps(c, f);
-	if (rc == 0 && !c->joined && s->join_count > 0)
-		rc = child_join(s, f);
+	if (rc == 0 && child_joins(s, ~c->joined))
+		rc = child_join(s, ~c->joined, f);
 	rc = rc < 0 ? rc : own_user_namespace(c, f);
 	if (rc == 0 && s->new_session && setsid() < 0)
 		rc = fault_set(f, errno, "setsid", "%s", "");

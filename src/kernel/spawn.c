@@ -167,6 +167,7 @@ static pid_t clone_main(struct child *c, uint64_t flags, int *pidfd, struct faul
 	if (pid != -ENOSYS || cgroup < 0)
 		return pid;
 	pid = open_cgroup(c, f);
+	flags &= ~(uint64_t)CLONE_NEWCGROUP;
 	return pid < 0 ? pid : proc_clone(flags, -1, child_main, c, pidfd, c->spawn->number, f);
 }
 
@@ -175,7 +176,7 @@ static int stage_main(void *argument)
 	struct stage *st = argument;
 	const struct proc_spawn *s = st->child->spawn;
 
-	st->pid = s->join_count > 0 ? child_join(s, &st->fault) : 0;
+	st->pid = s->join_count > 0 ? child_join(s, st->child->joined, &st->fault) : 0;
 	if (st->pid == 0 && (s->namespaces & CLONE_NEWTIME))
 		st->pid = make_time_namespace(s, &st->fault);
 	if (st->pid == 0)
@@ -183,18 +184,32 @@ static int stage_main(void *argument)
 	return 0;
 }
 
-static pid_t clone_staged(struct child *c, uint64_t flags, int *pidfd, struct fault *f)
+/* With nsdelegate nobody in a joined cgroup namespace is born in a group, or opens one to enter it, while the
+ * group that it is in itself is outside: ENOENT. So the child joins that namespace itself, when it is born.
+ * In a joined user namespace it might not; but what is open before can be written to, which takes
+ * milliseconds. */
+static int arrange_cgroup(struct child *c, struct fault *f)
 {
 	const struct proc_spawn *s = c->spawn;
+
+	c->joined = ~(uint64_t)0;
+	if (s->cgroup < 0 || !child_joins(s, CLONE_NEWCGROUP))
+		return 0;
+	if (child_joins(s, CLONE_NEWUSER))
+		return open_cgroup(c, f);
+	c->joined = ~(uint64_t)CLONE_NEWCGROUP;
+	return 0;
+}
+
+static pid_t clone_staged(struct child *c, uint64_t flags, int *pidfd, struct fault *f)
+{
 	struct stage st = { .child = c, .flags = flags, .pidfd = -1 };
 	int stage_pidfd = -1;
 	struct proc_end end;
 	pid_t rc;
 
-	c->joined = 1;
-	/* With nsdelegate nobody in a joined cgroup namespace is born in a group, or opens one to enter it,
-	 * while the group that it is in itself is outside: ENOENT. What is open before can be written to. */
-	if (s->cgroup >= 0 && child_joins(s, CLONE_NEWCGROUP) && (rc = open_cgroup(c, f)) < 0)
+	rc = arrange_cgroup(c, f);
+	if (rc < 0)
 		return rc;
 	rc = proc_clone(CLONE_VM | CLONE_FILES, -1, stage_main, &st, &stage_pidfd, NULL, f);
 	if (rc < 0)
