@@ -41,6 +41,8 @@ KERNEL = \
 	cgroup \
 	cgroup_layout \
 	cgroup_limits \
+	cgroup_parent \
+	cgroup_read \
 	cgroup_tree \
 	child \
 	clone \
@@ -111,6 +113,7 @@ BINDING = \
 	cgroup \
 	cgroup_layout \
 	cgroup_limits \
+	cgroup_stat \
 	error \
 	fd \
 	file \

@@ -110,6 +110,14 @@ function private.cgroup(add)
   walk("/sys/fs/cgroup", nil, function(path, mode)
     if mode == "directory" and path:find("/luabox[^/]*$") then add(path) end
   end)
+  for line in contents("/proc/self/cgroup"):gmatch("[^\n]+") do add(line) end
+end
+
+-- Controllers that a cgroup hands on.
+private["cgroup control"] = function(add)
+  walk("/sys/fs/cgroup", nil, function(path)
+    if path:find "/cgroup%.subtree_control$" then add(path .. " = " .. contents(path)) end
+  end)
 end
 
 private["network namespace"] = function(add)

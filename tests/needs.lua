@@ -45,6 +45,21 @@ function M.cgroup()
   return "no control group can be made here"
 end
 
+-- Version 2 may be there without controllers, beside version 1.
+function M.cgroup2()
+  local directory = contents("/proc/self/mountinfo"):match "(/sys/fs/cgroup%S*) [^\n]* %- cgroup2 "
+  local controllers = directory and contents(directory .. "/cgroup.controllers") or ""
+  if not controllers:find "memory" or not controllers:find "pids" then return "cgroup v2 has no controllers here" end
+  return M.cgroup()
+end
+
+function M.freezer()
+  if not contents("/proc/self/mountinfo"):find " %- cgroup [^\n]*freezer" then
+    return "cgroup v1's freezer is not mounted"
+  end
+  return M.cgroup()
+end
+
 function M.root()
   if (contents "/proc/self/status"):match("\nUid:\t(%d+)") ~= "0" then return "it takes root" end
 end

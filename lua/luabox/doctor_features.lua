@@ -52,8 +52,8 @@ end
 
 local function controller(name, what, essential)
   return { name = "controller " .. name, look = host.controller(name), needed_by = what, essential = essential,
-    get = "a writable cgroup file system with it: as root outside of containers; where processes are in the way, first "
-      .. "echo $$ >/sys/fs/cgroup/cgroup.procs" }
+    get = "a writable cgroup file system with it: as root outside of containers, or systemd-run --user --scope "
+      .. "-p Delegate=yes luabox" }
 end
 
 return {

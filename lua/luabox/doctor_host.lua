@@ -22,18 +22,6 @@ local function unwritable(path)
   return ("%s %s"):format(path, code == "EROFS" and "is mounted read-only" or "is not writable for this user")
 end
 
-local function has_word(text, word)
-  return (" " .. text .. " "):find(" " .. word .. " ", 1, true) ~= nil
-end
-
--- Version 2 hands a controller on only from a group without processes, or from the root, which alone has no type.
-local function cannot_hand_on(path, controller)
-  if has_word(look.contents(path .. "/cgroup.subtree_control") or "", controller) then return nil end
-  if not sys.file.access(path .. "/cgroup.type") then return nil end
-  if (look.contents(path .. "/cgroup.procs") or "") == "" then return nil end
-  return ("%s holds processes, so it hands no controller on"):format(path)
-end
-
 --- Looks for a controller whose limits luabox may set.
 -- @string name
 -- @treturn function
@@ -41,7 +29,7 @@ function M.controller(name)
   return function(see)
     local at = layout(see)[name]
     if not at then return "missing", "in no cgroup file system that is mounted here" end
-    local problem = unwritable(at.path) or at.version == 2 and cannot_hand_on(at.path, name)
+    local problem = unwritable(at.path) or at.problem
     if problem then return "missing", problem end
     return "ok", "cgroup v" .. at.version
   end

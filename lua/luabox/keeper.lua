@@ -56,7 +56,7 @@ end
 -- @usage assert(luabox.keeper.get():journal():match("%.journal$"))
 function M.get()
   if not M.current() then
-    current = setmetatable({ handle = sys.start(), open = true, forgotten = {} }, keeper_mt)
+    current = setmetatable({ handle = sys.start(), open = true, forgotten = {}, parents = {} }, keeper_mt)
   end
   return current
 end
@@ -112,13 +112,21 @@ function keeper_methods:cgroup(path)
   return tell(self, records)
 end
 
+-- A cgroup of version 2 in which groups are made, and which may have to change for it; told once, for the whole run.
+local function tell_parent(self, path)
+  if self.parents[path] then return end
+  tell(self, { "controllers " .. path })
+  self.parents[path] = true
+end
+
 -- Whether a step failed of itself, and has made nothing. Ctrl-C is heard at a step's return, when it may be done: then
 -- the keeper is to undo it.
 local function was_refused(failure)
   return errors.is(failure) and not failure.signal
 end
 
---- Makes a cgroup that the keeper knows: `luabox.sys.cgroup.create` and `cgroup` in one.
+--- Makes a cgroup that the keeper knows: `luabox.sys.cgroup.create` and `cgroup` in one. What has to change in the
+-- cgroup above for it, with version 2, is put back at the end of the run.
 -- @function create_cgroup
 -- @tparam table o as `luabox.sys.cgroup.create` takes it
 -- @treturn luabox.cgroup
@@ -129,7 +137,10 @@ end
 -- token:forget()
 function keeper_methods:create_cgroup(o)
   local token
-  local ok, group = pcall(cgroup.create, o, function(paths) token = self:cgroup(paths) end)
+  local ok, group = pcall(cgroup.create, o, function(paths, parent)
+    if parent then tell_parent(self, parent) end
+    token = self:cgroup(paths)
+  end)
   if ok then return group, token end
   if token and was_refused(group) then token:forget() end
   error(group, 0)

@@ -3,6 +3,9 @@
 Control groups behind cgroup v2's names, on v1, v2 and hybrid alike.
 A group is a directory `luabox-NAME` below the caller's own cgroup in each hierarchy that it needs.
 In the hybrid layout the cgroup2 hierarchy tracks, freezes and kills; limits go to version 1's.
+Version 2 limits only the children of a cgroup that has no process of its own. If the caller's own has none
+but the caller and what it has started, those move to the directory `luabox.self` in it; if there are others,
+the group is made in the nearest cgroup above that can have it. Lua's `warn` says so (`luabox -W`).
 @module luabox.sys.cgroup
 */
 #include "binding/cgroup.h"
@@ -10,17 +13,11 @@ In the hybrid layout the cgroup2 hierarchy tracks, freezes and kills; limits go 
 #include <limits.h>
 #include <string.h>
 
-#define TYPE "luabox.cgroup"
 #define REMOVE_TIMEOUT 2.0
-
-struct box_cgroup {
-	struct box_fd h; /* the tracker's directory */
-	struct cgroup cg;
-};
 
 static struct box_cgroup *check(lua_State *L)
 {
-	return box_handle_check(L, 1, TYPE);
+	return box_handle_check(L, 1, CGROUP_TYPE);
 }
 
 /* The handle closes the tracker's descriptor itself. */
@@ -80,7 +77,29 @@ static void announce(lua_State *L, const struct cgroup *cg)
 		return;
 	lua_pushvalue(L, 2);
 	push_paths(L, cg);
-	lua_call(L, 1, 0);
+	lua_pushstring(L, cg->parent.need ? cg->parent.path : NULL);
+	lua_call(L, 2, 0);
+}
+
+/* What luabox does to itself, or does not do where one expects it, is said to those who listen (-W). */
+static void say_where(lua_State *L, const struct cg_parent *p)
+{
+	const char *others = p->others.length ? ", where there are others than luabox's processes: " : "";
+
+	if (p->moved)
+		lua_warning(
+			L,
+			lua_pushfstring(
+				L,
+				"luabox: moved %d of its own processes from cgroup %s to " CG_LEAF
+				" in it: cgroup v2 limits only the children of a cgroup without processes",
+				p->moved, p->path),
+			0);
+	if (p->instead_of)
+		lua_warning(L,
+			    lua_pushfstring(L, "luabox: makes cgroups in %s and not in its own, %s%s%s",
+					    p->path, p->instead_of, others, p->others.text),
+			    0);
 }
 
 /***
@@ -88,9 +107,11 @@ Make a control group, empty, with its limits set.
 @function create
 @tparam table o
 @tparam string o.name at most 200 bytes, no slash; the directories are called `luabox-NAME`
-@tparam[opt] string o.parent the cgroup to make it in, as in /proc/self/cgroup (`"/"`, `"/a/b"`); the caller's
-own if absent
+@tparam[opt] string o.parent the cgroup to make it in, as in /proc/self/cgroup (`"/"`, `"/a/b"`); if absent,
+the caller's own, or with version 2 the nearest above it that can have groups with these limits
 @tparam[opt] int|string o.memory.max bytes, `"64M"` (K, M, G, T) or `"max"`
+@tparam[opt] int|string o.memory.high likewise: above it processes are held back and their memory is
+reclaimed; version 2 only
 @tparam[opt] int|string o.memory.swap.max bytes of swap, likewise; with cgroup v1 only together with
 `memory.max`
 @tparam[opt] number|string o.cpu.max CPUs (0.2 is a fifth of one), or `"QUOTA PERIOD"` in microseconds, or
@@ -100,10 +121,13 @@ own if absent
 @tparam[opt] string o.cpuset.cpus CPUs as in `"0-3,7"`
 @tparam[opt] {string,...} o.io.max lines `"MAJOR:MINOR rbps=… wbps=… riops=… wiops=…"`
 @tparam[opt] function before called with the list of the directories just before they are made, so that they
-can be told to the keeper
+can be told to the keeper; and, where version 2 has to hand controllers on for it, with the directory above.
+That directory is then put back as it was by whoever was told (the record `controllers PATH` of
+`luabox.sys.keeper`), without `before` by `remove`.
 @treturn luabox.cgroup
-@raise luabox.error: EEXIST; EACCES and EROFS; EOPNOTSUPP if a controller is not there; EBUSY under cgroup
-v2's rule of no internal processes. After an error no directory is left.
+@raise luabox.error: EEXIST; EACCES and EROFS; EOPNOTSUPP if a controller is not there, or the cgroup above is
+threaded; EBUSY under version 2's rule of no internal processes, if others than this process and those that it
+has started are in the cgroup above. After an error no directory is left.
 @see cgroups(7)
 @usage local cg <close> = luabox.sys.cgroup.create { name = "doc-create", ["pids.max"] = 10 }
 assert(cg:get("pids.max") == 10)
@@ -115,6 +139,7 @@ static int cgroup_create(lua_State *L)
 	struct cg_limits l = { 0 };
 	struct box_cgroup *c;
 	struct fault f;
+	int c_at;
 
 	lua_settop(L, 2); /* what follows keeps strings on the stack */
 	box_options(L, 1, create_options, &o);
@@ -123,13 +148,17 @@ static int cgroup_create(lua_State *L)
 	if (!lua_isnoneornil(L, 2))
 		luaL_checktype(L, 2, LUA_TFUNCTION);
 	cgroup_get_limits(L, 1, &l);
-	c = box_handle_new(L, TYPE, sizeof *c);
+	c = box_handle_new(L, CGROUP_TYPE, sizeof *c);
 	if (cg_plan(&c->cg, o.name, o.parent, l.set, &f) < 0)
 		return box_raise(L, &f);
+	c->cg.restores = c->cg.parent.need && lua_isnoneornil(L, 2);
 	announce(L, &c->cg);
 	if (cg_make(&c->cg, &l, &f) < 0)
 		return box_raise(L, &f);
 	c->h.fd = c->cg.dir[c->cg.tracker].fd;
+	c_at = lua_gettop(L);
+	say_where(L, &c->cg.parent);
+	lua_settop(L, c_at);
 	return 1;
 }
 
@@ -229,14 +258,6 @@ static int cgroup_attach(lua_State *L)
 	return 0;
 }
 
-static void push_number(lua_State *L, uint64_t value)
-{
-	if (value == CG_MAX)
-		lua_pushliteral(L, "max");
-	else
-		lua_pushinteger(L, (lua_Integer)value);
-}
-
 static void push_lines(lua_State *L, const char *text)
 {
 	lua_newtable(L);
@@ -257,34 +278,31 @@ static void push_cpu_max(lua_State *L, const struct cg_limits *l)
 		lua_pushnumber(L, (double)l->cpu_quota / (double)l->cpu_period);
 }
 
-/* What a reader of a file has returned. */
-static int is_there(lua_State *L, int rc, const char *name)
-{
-	return rc < 0 ? box_fail(L, rc, "read", name) : rc;
-}
-
-static int push_limit(lua_State *L, const struct cgroup *cg, enum cg_limit limit)
+int cgroup_push_limit(lua_State *L, const struct cgroup *cg, enum cg_limit limit)
 {
 	struct cg_limits l = { 0 };
 	char text[4096];
 
-	if (!is_there(L, cg_get_limit(cg, limit, &l, text, sizeof text), cg_limit_name(limit)))
+	if (!cgroup_is_there(L, cg_get_limit(cg, limit, &l, text, sizeof text), cg_limit_name(limit)))
 		return 0;
 	switch (limit) {
 	case CG_MEMORY_MAX:
-		push_number(L, l.memory_max);
+		cgroup_push_number(L, l.memory_max);
+		break;
+	case CG_MEMORY_HIGH:
+		cgroup_push_number(L, l.memory_high);
 		break;
 	case CG_SWAP_MAX:
-		push_number(L, l.swap_max);
+		cgroup_push_number(L, l.swap_max);
 		break;
 	case CG_CPU_MAX:
 		push_cpu_max(L, &l);
 		break;
 	case CG_CPU_WEIGHT:
-		push_number(L, l.cpu_weight);
+		cgroup_push_number(L, l.cpu_weight);
 		break;
 	case CG_PIDS_MAX:
-		push_number(L, l.pids_max);
+		cgroup_push_number(L, l.pids_max);
 		break;
 	case CG_CPUSET_CPUS:
 		lua_pushstring(L, text);
@@ -296,34 +314,6 @@ static int push_limit(lua_State *L, const struct cgroup *cg, enum cg_limit limit
 		return 0;
 	}
 	return 1;
-}
-
-/* Numbers that are read only; 'v1' is version 1's file and key, null if it has none. */
-static const struct {
-	const char *name;
-	enum cg_controller controller;
-	const char *v2, *v2_key, *v1, *v1_key;
-} counters[] = {
-	{ "memory.current", CG_MEMORY, "memory.current", NULL, "memory.usage_in_bytes", NULL },
-	{ "memory.peak", CG_MEMORY, "memory.peak", NULL, "memory.max_usage_in_bytes", NULL },
-	{ "memory.oom_kill", CG_MEMORY, "memory.events", "oom_kill", "memory.oom_control", "oom_kill" },
-	{ "pids.current", CG_PIDS, "pids.current", NULL, "pids.current", NULL },
-	{ "pids.refused", CG_PIDS, "pids.events", "max", "pids.events", "max" },
-	{ "cpu.periods", CG_CPU, "cpu.stat", "nr_periods", "cpu.stat", "nr_periods" },
-	{ "cpu.throttled", CG_CPU, "cpu.stat", "nr_throttled", "cpu.stat", "nr_throttled" },
-};
-
-#define COUNTERS (sizeof counters / sizeof *counters)
-
-static int read_counter(lua_State *L, const struct cgroup *cg, size_t i, uint64_t *out)
-{
-	const struct cg_dir *d = cg_dir_of(cg, counters[i].controller);
-	int rc = 0;
-
-	if (d)
-		rc = d->version == 2 ? cg_read_number(d, counters[i].v2, counters[i].v2_key, out)
-				     : cg_read_number(d, counters[i].v1, counters[i].v1_key, out);
-	return is_there(L, rc, counters[i].name);
 }
 
 static int unknown_limit(lua_State *L, const char *name)
@@ -361,7 +351,7 @@ static int cgroup_get(lua_State *L)
 		i++;
 	if (i == CG_LIMITS)
 		return unknown_limit(L, name);
-	return push_limit(L, &c->cg, i);
+	return cgroup_push_limit(L, &c->cg, i);
 }
 
 /***
@@ -384,91 +374,6 @@ static int cgroup_set(lua_State *L)
 	cgroup_get_limits(L, 2, &l);
 	if (cg_set_limits(&c->cg, &l, &f) < 0)
 		return box_raise(L, &f);
-	return 0;
-}
-
-/* "key number" lines of cgroup2's cpu.stat, which is there without a controller too. */
-static void add_cpu_stat(lua_State *L, const struct cg_dir *d)
-{
-	static const char *const keys[] = { "usage_usec", "user_usec", "system_usec" };
-	uint64_t value;
-
-	for (size_t i = 0; d->version == 2 && i < sizeof keys / sizeof *keys; i++)
-		if (is_there(L, cg_read_number(d, "cpu.stat", keys[i], &value), "cpu.stat")) {
-			lua_pushfstring(L, "cpu.%s", keys[i]);
-			push_number(L, value);
-			lua_rawset(L, -3);
-		}
-}
-
-/***
-What the group has used.
-@function stat
-@treturn table as far as the group's controllers know: `cpu.usage_usec`, `cpu.user_usec`, `cpu.system_usec`,
-`cpu.periods`, `cpu.throttled` (periods in which it was held back), `memory.current`, `memory.peak` (bytes),
-`memory.oom_kill` (processes killed by the limit), `pids.current`, `pids.refused` (forks)
-@usage local cg <close> = luabox.sys.cgroup.create { name = "doc-stat", ["pids.max"] = 10 }
-assert(cg:stat()["pids.current"] == 0)
-cg:remove()
-*/
-static int cgroup_stat(lua_State *L)
-{
-	const struct box_cgroup *c = check(L);
-	uint64_t value;
-
-	lua_newtable(L);
-	add_cpu_stat(L, &c->cg.dir[c->cg.tracker]);
-	for (size_t i = 0; i < COUNTERS; i++)
-		if (read_counter(L, &c->cg, i, &value)) {
-			push_number(L, value);
-			lua_setfield(L, -2, counters[i].name);
-		}
-	return 1;
-}
-
-/* The first limit of the group whose counter has moved. */
-static const struct {
-	const char *counter;
-	enum cg_limit limit;
-} killers[] = { { "memory.oom_kill", CG_MEMORY_MAX }, { "pids.refused", CG_PIDS_MAX } };
-
-static uint64_t counter_of(lua_State *L, const struct cgroup *cg, const char *name)
-{
-	uint64_t value = 0;
-
-	for (size_t i = 0; i < COUNTERS; i++)
-		if (!strcmp(counters[i].name, name) && read_counter(L, cg, i, &value))
-			return value;
-	return 0;
-}
-
-/***
-By which limit processes of the group were killed, or could not be made.
-@function killed_by
-@treturn ?table nil if by none; `limit` ("memory.max": killed; "pids.max": a fork was refused), `value` of
-that limit, `count` of processes
-@usage local cg <close> = luabox.sys.cgroup.create { name = "doc-killed", ["memory.max"] = "64M" }
-assert(cg:killed_by() == nil)
-cg:remove()
-*/
-static int cgroup_killed_by(lua_State *L)
-{
-	const struct box_cgroup *c = check(L);
-
-	for (size_t i = 0; i < sizeof killers / sizeof *killers; i++) {
-		uint64_t count = counter_of(L, &c->cg, killers[i].counter);
-
-		if (!count)
-			continue;
-		lua_createtable(L, 0, 3);
-		lua_pushstring(L, cg_limit_name(killers[i].limit));
-		lua_setfield(L, -2, "limit");
-		if (push_limit(L, &c->cg, killers[i].limit))
-			lua_setfield(L, -2, "value");
-		push_number(L, count);
-		lua_setfield(L, -2, "count");
-		return 1;
-	}
 	return 0;
 }
 
@@ -604,12 +509,13 @@ static const luaL_Reg methods[] = { { "attach", cgroup_attach },
 				    { "freeze", cgroup_freeze },
 				    { "get", cgroup_get },
 				    { "kill", cgroup_kill },
-				    { "killed_by", cgroup_killed_by },
+				    { "killed_by", box_cgroup_killed_by },
 				    { "paths", cgroup_paths },
 				    { "processes", cgroup_processes },
+				    { "read", box_cgroup_read },
 				    { "remove", cgroup_remove },
 				    { "set", cgroup_set },
-				    { "stat", cgroup_stat },
+				    { "stat", box_cgroup_stat },
 				    { "thaw", cgroup_thaw },
 				    { NULL, NULL } };
 
@@ -619,7 +525,7 @@ static const luaL_Reg functions[] = { { "create", cgroup_create },
 
 BOX_MODULE(cgroup)
 {
-	box_handle_type(L, TYPE, methods, cgroup_release);
+	box_handle_type(L, CGROUP_TYPE, methods, cgroup_release);
 	luaL_newlib(L, functions);
 	return 1;
 }

@@ -73,6 +73,11 @@ static void get_memory(lua_State *L, int arg, struct cg_limits *l)
 	l->memory_max = get_count(L, arg, "memory.max", 0, INT64_MAX, 1);
 }
 
+static void get_high(lua_State *L, int arg, struct cg_limits *l)
+{
+	l->memory_high = get_count(L, arg, "memory.high", 0, INT64_MAX, 1);
+}
+
 static void get_swap(lua_State *L, int arg, struct cg_limits *l)
 {
 	l->swap_max = get_count(L, arg, "memory.swap.max", 0, INT64_MAX, 1);
@@ -196,9 +201,9 @@ static void get_io(lua_State *L, int arg, struct cg_limits *l)
 }
 
 static void (*const getters[CG_LIMITS])(lua_State *L, int arg, struct cg_limits *l) = {
-	[CG_MEMORY_MAX] = get_memory, [CG_SWAP_MAX] = get_swap, [CG_CPU_MAX] = get_cpu_max,
-	[CG_CPU_WEIGHT] = get_weight, [CG_PIDS_MAX] = get_pids, [CG_CPUSET_CPUS] = get_cpus,
-	[CG_IO_MAX] = get_io,
+	[CG_MEMORY_MAX] = get_memory, [CG_MEMORY_HIGH] = get_high,  [CG_SWAP_MAX] = get_swap,
+	[CG_CPU_MAX] = get_cpu_max,   [CG_CPU_WEIGHT] = get_weight, [CG_PIDS_MAX] = get_pids,
+	[CG_CPUSET_CPUS] = get_cpus,  [CG_IO_MAX] = get_io,
 };
 
 void cgroup_get_limits(lua_State *L, int arg, struct cg_limits *l)

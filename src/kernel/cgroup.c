@@ -17,13 +17,10 @@ static const struct {
 	const char *name;
 	enum cg_controller controller;
 } limits[CG_LIMITS] = {
-	[CG_MEMORY_MAX] = { "memory.max", CG_MEMORY },
-	[CG_SWAP_MAX] = { "memory.swap.max", CG_MEMORY },
-	[CG_CPU_MAX] = { "cpu.max", CG_CPU },
-	[CG_CPU_WEIGHT] = { "cpu.weight", CG_CPU },
-	[CG_PIDS_MAX] = { "pids.max", CG_PIDS },
-	[CG_CPUSET_CPUS] = { "cpuset.cpus", CG_CPUSET },
-	[CG_IO_MAX] = { "io.max", CG_IO },
+	[CG_MEMORY_MAX] = { "memory.max", CG_MEMORY },    [CG_MEMORY_HIGH] = { "memory.high", CG_MEMORY },
+	[CG_SWAP_MAX] = { "memory.swap.max", CG_MEMORY }, [CG_CPU_MAX] = { "cpu.max", CG_CPU },
+	[CG_CPU_WEIGHT] = { "cpu.weight", CG_CPU },       [CG_PIDS_MAX] = { "pids.max", CG_PIDS },
+	[CG_CPUSET_CPUS] = { "cpuset.cpus", CG_CPUSET },  [CG_IO_MAX] = { "io.max", CG_IO },
 };
 
 const char *cg_limit_name(enum cg_limit l)
@@ -69,14 +66,16 @@ static int no_controller(const struct cg_layout *l, enum cg_limit limit, struct 
 
 /* Every limit's controller gets a directory in version 1's hierarchy if one has it. */
 static int plan_limit(struct cgroup *cg, const struct cg_layout *l, const char *name, enum cg_limit limit,
-		      struct fault *f)
+		      unsigned int *need, struct fault *f)
 {
 	enum cg_controller c = limits[limit].controller;
 
+	if (l->v1[c] && limit == CG_MEMORY_HIGH)
+		return cg_no_high(f);
 	if (l->v1[c])
 		cg->of[c] = plan_dir(cg, l->v1[c], 1, name);
 	else if (l->v2_controllers & 1u << c)
-		cg->enable |= 1u << c;
+		*need |= 1u << c;
 	else
 		return no_controller(l, limit, f);
 	return cg->of[c] < -1 ? fault_set(f, ENOMEM, "create cgroup", "%s", name) : 0;
@@ -87,7 +86,7 @@ static int plan_limit(struct cgroup *cg, const struct cg_layout *l, const char *
 static int plan_tracker(struct cgroup *cg, const struct cg_layout *l, const char *name, struct fault *f)
 {
 	if (l->v2)
-		cg->tracker = plan_dir(cg, l->v2, 2, name);
+		cg->tracker = plan_dir(cg, cg->parent.path, 2, name);
 	else if (l->v1[CG_FREEZER])
 		cg->tracker = cg->of[CG_FREEZER] = plan_dir(cg, l->v1[CG_FREEZER], 1, name);
 	else
@@ -101,7 +100,7 @@ static int plan_tracker(struct cgroup *cg, const struct cg_layout *l, const char
 				  "mount one: mount -t cgroup2 cgroup2 /sys/fs/cgroup");
 	}
 	for (int c = 0; c < CG_CONTROLLERS; c++)
-		if (cg->enable & 1u << c)
+		if (cg->parent.need & 1u << c)
 			cg->of[c] = cg->tracker;
 	return 0;
 }
@@ -109,6 +108,7 @@ static int plan_tracker(struct cgroup *cg, const struct cg_layout *l, const char
 int cg_plan(struct cgroup *cg, const char *name, const char *parent, unsigned int set, struct fault *f)
 {
 	cleanup_layout struct cg_layout l = { 0 };
+	unsigned int need = 0;
 	int rc;
 
 	memset(cg, 0, sizeof *cg);
@@ -118,7 +118,9 @@ int cg_plan(struct cgroup *cg, const char *name, const char *parent, unsigned in
 	rc = cg_layout_read(&l, parent, f);
 	for (int i = 0; i < CG_LIMITS && rc == 0; i++)
 		if (set & 1u << i)
-			rc = plan_limit(cg, &l, name, i, f);
+			rc = plan_limit(cg, &l, name, i, &need, f);
+	if (rc == 0 && l.v2)
+		rc = cg_parent_choose(&cg->parent, &l, parent != NULL, need, f);
 	return rc < 0 ? rc : plan_tracker(cg, &l, name, f);
 }
 
@@ -131,39 +133,12 @@ static int explain_mkdir(const char *path, int error, struct fault *f)
 		fault_hint(f,
 			   "another cgroup has this name; if a killed run left it, `luabox gc` removes it");
 	else if (error == EACCES || error == EPERM)
-		fault_hint(f,
-			   "the cgroup above belongs to another user; run as root, or in a delegated cgroup");
+		fault_hint(f, CG_HINT_NOT_OWNED);
 	else if (error == EROFS)
-		fault_hint(f, "cgroups are mounted read-only here, as in most containers");
+		fault_hint(f, CG_HINT_READ_ONLY);
 	else if (error == ENOENT)
-		fault_hint(f, "the cgroup above it does not exist in this hierarchy");
+		fault_hint(f, CG_HINT_NO_PARENT);
 	return -error;
-}
-
-/* Version 2 gives a controller to the children only when the parent is told so. */
-static int enable_controllers(const struct cgroup *cg, struct fault *f)
-{
-	const char *path = cg->dir[cg->tracker].path, *end = strrchr(path, '/');
-	cleanup_free char *file = NULL;
-
-	if (asprintf(&file, "%.*s/cgroup.subtree_control", (int)(end - path), path) < 0)
-		return fault_set(f, ENOMEM, "create cgroup", "%s", path);
-	for (int c = 0; c < CG_CONTROLLERS; c++) {
-		char text[32];
-		int rc;
-
-		snprintf(text, sizeof text, "+%s", cg_controller_name(c));
-		if (!(cg->enable & 1u << c) || (rc = util_write_file(AT_FDCWD, file, text)) == 0)
-			continue;
-		fault_set(f, -rc, "write", "%s: %s", file, text);
-		if (rc == -EBUSY)
-			fault_hint(
-				f,
-				"cgroup v2 gives controllers to children only where no process is in the "
-				"parent itself; move this process to a cgroup of its own, or give parent=");
-		return rc;
-	}
-	return 0;
 }
 
 static int make_dir(struct cg_dir *d, struct fault *f)
@@ -193,15 +168,33 @@ static void unmake(struct cgroup *cg)
 			rmdir(cg->dir[i].path);
 }
 
-int cg_make(struct cgroup *cg, const struct cg_limits *l, struct fault *f)
+static int make_dirs(struct cgroup *cg, const struct cg_limits *l, struct fault *f)
 {
-	int rc = cg->enable ? enable_controllers(cg, f) : 0;
+	int rc = 0;
 
 	for (int i = 0; i < cg->count && rc == 0; i++)
 		rc = make_dir(&cg->dir[i], f);
-	rc = rc < 0 ? rc : cg_set_limits(cg, l, f);
-	if (rc < 0)
-		unmake(cg);
+	return rc < 0 ? rc : cg_set_limits(cg, l, f);
+}
+
+/* What another run puts back in the meantime would take the limits away. */
+static int make_under_lock(struct cgroup *cg, const struct cg_limits *l, struct fault *f)
+{
+	cleanup_fd int lock = cg_parent_lock(&cg->parent, f);
+	int rc = lock < 0 ? lock : cg_parent_prepare(&cg->parent, lock, f);
+
+	return rc < 0 ? rc : make_dirs(cg, l, f);
+}
+
+int cg_make(struct cgroup *cg, const struct cg_limits *l, struct fault *f)
+{
+	int rc = cg->parent.need ? make_under_lock(cg, l, f) : make_dirs(cg, l, f);
+
+	if (rc == 0)
+		return 0;
+	unmake(cg);
+	if (cg->parent.need)
+		cg_parent_restore(cg->parent.path);
 	return rc;
 }
 
@@ -212,6 +205,7 @@ void cg_release(struct cgroup *cg)
 		free(cg->dir[i].path);
 	}
 	cg->count = 0;
+	cg_parent_release(&cg->parent);
 }
 
 /* ---- use ---- */
@@ -243,6 +237,11 @@ static int attach_to(const struct cg_dir *d, pid_t pid, struct fault *f)
 		fault_hint(f, "there is no such process here, or it is a zombie");
 	if (rc == -EBUSY)
 		fault_hint(f, "cgroup v2 puts no process into a cgroup whose children have controllers");
+	if (rc == -EACCES || rc == -EPERM)
+		fault_hint(f,
+			   "both cgroups and the one above both must belong to this user, the process too");
+	if (rc == -EOPNOTSUPP)
+		fault_hint(f, "its cgroup.type takes no processes: one above it is threaded");
 	return rc;
 }
 
@@ -286,33 +285,12 @@ int cg_kill(const struct cgroup *cg, struct fault *f)
 
 /* ---- removing ---- */
 
-struct names {
-	char text[400];
-	size_t length;
-};
-
-/* Adds "sleep (1234)"; the full buffer ends the walk. */
-static int add_process(pid_t pid, void *data)
-{
-	struct names *n = data;
-	char path[32], comm[32] = "?";
-	int length;
-
-	snprintf(path, sizeof path, "/proc/%d/comm", pid);
-	if (util_read_file(AT_FDCWD, path, comm, sizeof comm) > 0)
-		comm[strcspn(comm, "\n")] = '\0';
-	length = snprintf(n->text + n->length, sizeof n->text - n->length, "%s%s (%d)", n->length ? ", " : "",
-			  comm, pid);
-	n->length += (size_t)length;
-	return n->length >= sizeof n->text;
-}
-
 static int explain_busy(const struct cg_dir *d, struct fault *f)
 {
-	struct names n = { .length = 0 };
+	struct cg_names n = { .length = 0 };
 
 	fault_set(f, EBUSY, "remove cgroup", "%s", d->path);
-	cg_each_process(d->fd, add_process, &n);
+	cg_each_process(d->fd, cg_add_name, &n);
 	if (n.length)
 		fault_hint(f, "still in it: %s; kill them first, with kill()", n.text);
 	return -EBUSY;
@@ -338,5 +316,8 @@ int cg_remove(struct cgroup *cg, int timeout, struct fault *f)
 	for (int i = cg->count - 1; i >= 0 && rc == 0; i--)
 		if (cg->dir[i].made)
 			rc = remove_one(&cg->dir[i], timeout, f);
-	return rc;
+	if (rc < 0 || !cg->restores)
+		return rc;
+	rc = cg_parent_restore(cg->parent.path);
+	return rc < 0 ? fault_set(f, -rc, "put back", "cgroup %s", cg->parent.path) : 0;
 }

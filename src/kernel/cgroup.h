@@ -16,7 +16,8 @@
 
 #define CG_NAME_MAX 200
 #define CG_PREFIX "luabox-"
-#define CG_MAX UINT64_MAX /* "max" */
+#define CG_LEAF "luabox.self" /* where luabox moves itself */
+#define CG_MAX UINT64_MAX     /* "max" */
 
 enum cg_controller { CG_CPU, CG_CPUSET, CG_IO, CG_MEMORY, CG_PIDS, CG_FREEZER, CG_CONTROLLERS };
 
@@ -24,8 +25,9 @@ enum cg_controller { CG_CPU, CG_CPUSET, CG_IO, CG_MEMORY, CG_PIDS, CG_FREEZER, C
 
 struct cg_layout {
 	char *v2;                 /* where cgroup2's own (or the parent's) directory is; null: not mounted */
+	char *v2_top;             /* the highest of its directories that is there for the caller */
 	char *v1[CG_CONTROLLERS]; /* the same of version 1's hierarchy with that controller */
-	unsigned int v2_controllers; /* bits 1 << enum cg_controller */
+	unsigned int v2_controllers; /* bits 1 << enum cg_controller: those of the highest */
 };
 
 /* Finds the directories of the caller's own cgroups, or those of the cgroup 'parent'
@@ -36,10 +38,14 @@ void cg_layout_release(struct cg_layout *l);
 /* Version 2's name of a controller; "freezer" is only there in version 1. */
 const char *cg_controller_name(enum cg_controller c);
 
+/* The bits of the controllers in a list "cpu memory pids". */
+unsigned int cg_controllers_of(const char *names);
+
 /* ---- limits (cgroup_limits.c) ---- */
 
 enum cg_limit {
 	CG_MEMORY_MAX,
+	CG_MEMORY_HIGH,
 	CG_SWAP_MAX,
 	CG_CPU_MAX,
 	CG_CPU_WEIGHT,
@@ -51,12 +57,59 @@ enum cg_limit {
 
 struct cg_limits {
 	unsigned int set; /* bits 1 << enum cg_limit: which of the following count */
-	uint64_t memory_max, swap_max, pids_max;
+	uint64_t memory_max, memory_high, swap_max, pids_max;
 	uint64_t cpu_quota, cpu_period; /* microseconds */
 	uint64_t cpu_weight;
 	const char *cpus;
 	const char *io; /* lines "8:0 rbps=1048576 wiops=max\n" */
 };
+
+/* Fails: version 1 has nothing like memory.high. */
+int cg_no_high(struct fault *f);
+
+/* ---- processes by name (cgroup_tree.c) ---- */
+
+struct cg_names {
+	char text[400]; /* "sleep (1234), sh (1235)" */
+	size_t length;
+};
+
+/* Adds one to the struct cg_names at 'data'; the full text ends a walk. */
+int cg_add_name(pid_t pid, void *data);
+
+/* ---- cgroup2's directory that groups are made in (cgroup_parent.c) ---- */
+
+struct cg_parent {
+	char *path;
+	char *instead_of;       /* the caller's own, if that cannot have groups */
+	struct cg_names others; /* the processes that are the reason */
+	unsigned int need;      /* controllers that it must hand on */
+	int moved;              /* processes that were moved to CG_LEAF */
+};
+
+/* Chooses the caller's own cgroup, or the nearest above that can have groups with these controllers; the
+ * given one and no other if 'given'. Changes nothing. cg_parent_release is due also after a failure. */
+int cg_parent_choose(struct cg_parent *p, const struct cg_layout *l, int given, unsigned int need,
+		     struct fault *f);
+void cg_parent_release(struct cg_parent *p);
+
+/* A descriptor of it, to be closed when the group is made. */
+int cg_parent_lock(const struct cg_parent *p, struct fault *f);
+
+/* Has it, open as 'dir', hand on the controllers. The caller, and all that it has started, move to a
+ * directory CG_LEAF below it if they are in it. */
+int cg_parent_prepare(struct cg_parent *p, int dir, struct fault *f);
+
+/* Undoes what luabox did there, unless groups of luabox's are left or somebody uses a controller since.
+ * Allocates no memory. 0 also if there is nothing to do; -EBUSY if the processes in CG_LEAF cannot go back.
+ */
+int cg_parent_restore(const char *path);
+
+#define CG_HINT_READ_ONLY "cgroups are mounted read-only here, as in most containers"
+#define CG_HINT_NO_PARENT "the cgroup above it does not exist in this hierarchy"
+#define CG_HINT_NOT_OWNED                                                                                    \
+	"the cgroup above belongs to another user; run as root, or in a delegated cgroup, as "               \
+	"`systemd-run --user --scope -p Delegate=yes luabox …` makes one"
 
 /* ---- a group (cgroup.c) ---- */
 
@@ -69,8 +122,9 @@ struct cgroup {
 	int count;
 	struct cg_dir dir[CG_CONTROLLERS + 1];
 	int of[CG_CONTROLLERS]; /* the index in 'dir' of a controller, or -1 */
-	unsigned int enable;    /* controllers that cgroup2 is to give to it */
 	int tracker;            /* the index of the directory to track and kill by */
+	struct cg_parent parent;
+	int restores; /* cg_remove does so; else whoever keeps account does */
 };
 
 /* Version 2's name of a limit, and the controller that it belongs to. */
@@ -100,6 +154,13 @@ const struct cg_dir *cg_dir_of(const struct cgroup *cg, enum cg_controller c);
  * that begins with 'key' if that is not null. Returns 1, 0 if it is not there, or -errno. */
 int cg_read_number(const struct cg_dir *d, const char *file, const char *key, uint64_t *out);
 
+/* Reads a file by version 2's name and in its form, whichever version has the numbers (cgroup_read.c):
+ * "cpu.stat", "memory.events", "pids.events", "cpu.pressure", "memory.pressure", "io.pressure". */
+int cg_read(const struct cgroup *cg, const char *name, char *text, size_t size, struct fault *f);
+
+/* The names, up to a null. */
+extern const char *const cg_readable[];
+
 /* A descriptor to which a task with one thread writes "0" to move itself: 40 us on
  * version 1, where it is 'tasks' and takes no lock; milliseconds on cgroup2. */
 int cg_attach_fd(const struct cg_dir *d, struct fault *f);
@@ -125,6 +186,10 @@ int cg_version_at(const char *path);
 
 /* Calls 'visit' for each process in the directory and below, until it returns non-zero. */
 int cg_each_process(int dir, int (*visit)(pid_t pid, void *data), void *data);
+int cg_each_process_here(int dir, int (*visit)(pid_t pid, void *data), void *data); /* not below */
+
+/* Of util_each_entry's names, those of cgroups. */
+int cg_is_subdirectory(const char *name, unsigned char type);
 
 int cg_kill_dir(int dir);
 

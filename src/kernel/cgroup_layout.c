@@ -39,11 +39,23 @@ static int has_word(const char *list, char separator, const char *word)
 	const char *s = list;
 
 	while ((s = strstr(s, word))) {
-		if ((s == list || s[-1] == separator) && (s[length] == separator || s[length] == '\0'))
+		char end = s[length];
+
+		if ((s == list || s[-1] == separator) && (end == separator || end == '\n' || !end))
 			return 1;
 		s += length;
 	}
 	return 0;
+}
+
+unsigned int cg_controllers_of(const char *names)
+{
+	unsigned int set = 0;
+
+	for (int c = 0; c < CG_CONTROLLERS; c++)
+		if (has_word(names, ' ', v2_names[c]))
+			set |= 1u << c;
+	return set;
 }
 
 static void places_release(struct places *p)
@@ -171,29 +183,36 @@ static int join(const char *dir, const char *place, char **path)
 	return asprintf(path, "%s%s", dir, strcmp(place, "/") ? place : "") < 0 ? -ENOMEM : 0;
 }
 
-/* The path of 'place' (null: 'own') in a hierarchy mounted at 'mount' with the
- * directory 'root' on top; malloc'ed, or null if the mount does not show it. */
-static int visible(const char *mount, const char *root, const char *own, const char *place, char **path)
+/* The path of 'place' (null: 'own') in a hierarchy mounted at 'mount' with the directory 'root' on top, and
+ * in '*top' the highest directory there that is the caller's; malloc'ed, or null if the mount does not show
+ * it. */
+static int visible(const char *mount, const char *root, const char *own, const char *place, char **top,
+		   char **path)
 {
-	size_t length = strlen(root);
+	size_t length = strcmp(root, "/") ? strlen(root) : 0;
+	int rc;
 
 	place = place ? place : own;
 	if (count_ups(place))
 		return 0;
 	if (count_ups(root)) {
-		cleanup_free char *top = NULL;
-		int rc = find_root(mount, count_ups(root), own, &top);
-
-		return top ? join(top, place, path) : rc;
+		rc = find_root(mount, count_ups(root), own, top);
+		return *top ? join(*top, place, path) : rc;
 	}
-	if (!strcmp(root, "/"))
-		return join(mount, place, path);
-	if (!strncmp(place, root, length) && (place[length] == '/' || !place[length]))
-		return join(mount, place + length, path);
-	return 0;
+	if (strncmp(place, root, length) || (length && place[length] != '/' && place[length]))
+		return 0;
+	rc = keep_copy(top, mount);
+	return rc < 0 ? rc : join(*top, place + length, path);
 }
 
 /* ---- mountinfo ---- */
+
+static int take_v1(const struct mnt_info *m, const char *own, const char *parent, char **path)
+{
+	cleanup_free char *top = NULL;
+
+	return visible(m->target, m->root, own, parent, &top, path);
+}
 
 static int take_mount(struct cg_layout *l, const struct places *p, const struct mnt_info *m,
 		      const char *parent)
@@ -205,10 +224,10 @@ static int take_mount(struct cg_layout *l, const struct places *p, const struct 
 	if (!version || version != (strcmp(m->type, "cgroup2") ? 1 : 2))
 		return 0; /* of another type, or hidden: something is mounted over it */
 	if (version == 2)
-		return !l->v2 && p->v2 ? visible(m->target, m->root, p->v2, parent, &l->v2) : 0;
+		return !l->v2 && p->v2 ? visible(m->target, m->root, p->v2, parent, &l->v2_top, &l->v2) : 0;
 	for (int c = 0; c < CG_CONTROLLERS && rc == 0; c++)
 		if (!l->v1[c] && p->v1[c] && has_word(m->options, ',', v1_names[c]))
-			rc = visible(m->target, m->root, p->v1[c], parent, &l->v1[c]);
+			rc = take_v1(m, p->v1[c], parent, &l->v1[c]);
 	return rc;
 }
 
@@ -236,17 +255,14 @@ static int read_mounts(struct cg_layout *l, const struct places *p, const char *
 static int read_controllers(struct cg_layout *l, struct fault *f)
 {
 	char text[512];
-	cleanup_fd int dir = l->v2 ? retry_eintr(open(l->v2, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) : -1;
+	cleanup_fd int dir = l->v2 ? retry_eintr(open(l->v2_top, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) : -1;
 	ssize_t n = !l->v2    ? -ENOENT
 		    : dir < 0 ? -errno
 			      : util_read_file(dir, "cgroup.controllers", text, sizeof text);
 
 	if (n < 0)
-		return n == -ENOENT ? 0 : fault_set(f, (int)-n, "read", "%s/cgroup.controllers", l->v2);
-	text[strcspn(text, "\n")] = '\0';
-	for (int c = 0; c < CG_CONTROLLERS; c++)
-		if (has_word(text, ' ', v2_names[c]))
-			l->v2_controllers |= 1u << c;
+		return n == -ENOENT ? 0 : fault_set(f, (int)-n, "read", "%s/cgroup.controllers", l->v2_top);
+	l->v2_controllers = cg_controllers_of(text);
 	return 0;
 }
 
@@ -264,6 +280,7 @@ int cg_layout_read(struct cg_layout *l, const char *parent, struct fault *f)
 void cg_layout_release(struct cg_layout *l)
 {
 	free(l->v2);
+	free(l->v2_top);
 	for (int c = 0; c < CG_CONTROLLERS; c++)
 		free(l->v1[c]);
 	memset(l, 0, sizeof *l);

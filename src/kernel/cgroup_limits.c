@@ -94,6 +94,15 @@ static int no_swap_limit(const struct cg_dir *d, uint64_t memory, struct fault *
 	return fault_hint(f, "this kernel does not count swap (no " BOTH "); boot it with swapaccount=1");
 }
 
+int cg_no_high(struct fault *f)
+{
+	fault_set(f, ENOTSUP, "limit", "memory.high");
+	return fault_hint(
+		f,
+		"only cgroup v2's memory controller has it, and this machine gives the controller to cgroup "
+		"v1; use memory.max, or boot with systemd.unified_cgroup_hierarchy=1");
+}
+
 /* The kernel refuses a memory limit above the one of both at every moment. */
 static int write_v1_pair(const struct cg_dir *d, uint64_t memory, uint64_t both, uint64_t both_before,
 			 struct fault *f)
@@ -113,6 +122,8 @@ static int set_v1_memory(const struct cg_dir *d, const struct cg_limits *l, stru
 	uint64_t memory = CG_MAX, both = CG_MAX, swap;
 	int rc = read_v1_memory(d, LIMIT, &memory), has_swap = read_v1_memory(d, BOTH, &both);
 
+	if (l->set & 1u << CG_MEMORY_HIGH)
+		return cg_no_high(f);
 	rc = rc < 0 ? rc : has_swap;
 	if (rc < 0)
 		return fault_set(f, -rc, "read", "%s/" LIMIT, d->path);
@@ -131,6 +142,8 @@ static int set_memory(const struct cg_dir *d, const struct cg_limits *l, struct 
 		return set_v1_memory(d, l, f);
 	if (l->set & 1u << CG_MEMORY_MAX)
 		rc = write_number(d, "memory.max", l->memory_max, f);
+	if (l->set & 1u << CG_MEMORY_HIGH && rc == 0)
+		rc = write_number(d, "memory.high", l->memory_high, f);
 	if (l->set & 1u << CG_SWAP_MAX && rc == 0)
 		rc = write_number(d, "memory.swap.max", l->swap_max, f);
 	return rc;
@@ -268,7 +281,7 @@ static const struct {
 	unsigned int limits;
 	int (*set)(const struct cg_dir *d, const struct cg_limits *l, struct fault *f);
 } setters[] = {
-	{ CG_MEMORY, 1u << CG_MEMORY_MAX | 1u << CG_SWAP_MAX, set_memory },
+	{ CG_MEMORY, 1u << CG_MEMORY_MAX | 1u << CG_MEMORY_HIGH | 1u << CG_SWAP_MAX, set_memory },
 	{ CG_CPU, 1u << CG_CPU_MAX | 1u << CG_CPU_WEIGHT, set_cpu },
 	{ CG_PIDS, 1u << CG_PIDS_MAX, set_pids },
 	{ CG_CPUSET, 1u << CG_CPUSET_CPUS, set_cpuset },
@@ -390,6 +403,28 @@ static int get_v1_io(const struct cg_dir *d, char *text, size_t size)
 	return 1;
 }
 
+/* "8:0 rbps=1048576 wbps=max" as version 1 has it: what is limited, one a line. */
+static int get_v2_io(const struct cg_dir *d, char *text, size_t size)
+{
+	char lines[2048], *save = NULL, *word, *device = lines;
+	size_t used = 0;
+	int rc = get_text(d, "io.max", lines, sizeof lines);
+
+	text[0] = '\0';
+	if (rc <= 0)
+		return rc;
+	for (word = strtok_r(lines, " \n", &save); word; word = strtok_r(NULL, " \n", &save)) {
+		const char *value = strchr(word, '=');
+
+		if (!value)
+			device = word;
+		else if (strcmp(value, "=max") && used < size)
+			used += (size_t)snprintf(text + used, size - used, "%s%s %s", used ? "\n" : "",
+						 device, word);
+	}
+	return 1;
+}
+
 int cg_get_limit(const struct cgroup *cg, enum cg_limit l, struct cg_limits *out, char *text, size_t size)
 {
 	const struct cg_dir *d = cg_dir_of(cg, cg_limit_controller(l));
@@ -399,6 +434,8 @@ int cg_get_limit(const struct cgroup *cg, enum cg_limit l, struct cg_limits *out
 	switch (l) {
 	case CG_MEMORY_MAX:
 		return get_memory(d, out);
+	case CG_MEMORY_HIGH:
+		return d->version == 2 ? cg_read_number(d, "memory.high", NULL, &out->memory_high) : 0;
 	case CG_SWAP_MAX:
 		return get_swap(d, out);
 	case CG_CPU_MAX:
@@ -410,7 +447,7 @@ int cg_get_limit(const struct cgroup *cg, enum cg_limit l, struct cg_limits *out
 	case CG_CPUSET_CPUS:
 		return get_text(d, "cpuset.cpus", text, size);
 	case CG_IO_MAX:
-		return d->version == 2 ? get_text(d, "io.max", text, size) : get_v1_io(d, text, size);
+		return d->version == 2 ? get_v2_io(d, text, size) : get_v1_io(d, text, size);
 	case CG_LIMITS:
 		break;
 	}

@@ -72,7 +72,7 @@ static int each_number(int fd, visit_process visit, void *data)
 	return n < 0 ? -errno : 0;
 }
 
-static int each_process_here(int dir, visit_process visit, void *data)
+int cg_each_process_here(int dir, visit_process visit, void *data)
 {
 	cleanup_fd int fd = retry_eintr(openat(dir, "cgroup.procs", O_RDONLY | O_CLOEXEC));
 	int rc;
@@ -89,7 +89,7 @@ struct walk {
 	int depth;
 };
 
-static int is_subdirectory(const char *name, unsigned char type)
+int cg_is_subdirectory(const char *name, unsigned char type)
 {
 	return type == DT_DIR && strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
 }
@@ -106,7 +106,7 @@ static int walk_processes(int parent, const char *name, struct walk *w)
 	if (w->depth >= DEEPEST)
 		return -ELOOP;
 	w->depth++;
-	rc = each_process_here(dir, w->visit, w->data);
+	rc = cg_each_process_here(dir, w->visit, w->data);
 	rc = rc ? rc : util_each_entry(dir, walk_below, w);
 	w->depth--;
 	return rc;
@@ -114,7 +114,7 @@ static int walk_processes(int parent, const char *name, struct walk *w)
 
 static int walk_below(int parent, const char *name, unsigned char type, void *data)
 {
-	return is_subdirectory(name, type) ? walk_processes(parent, name, data) : 0;
+	return cg_is_subdirectory(name, type) ? walk_processes(parent, name, data) : 0;
 }
 
 int cg_each_process(int dir, visit_process visit, void *data)
@@ -122,6 +122,21 @@ int cg_each_process(int dir, visit_process visit, void *data)
 	struct walk w = { visit, data, 0 };
 
 	return walk_processes(dir, ".", &w);
+}
+
+int cg_add_name(pid_t pid, void *data)
+{
+	struct cg_names *n = data;
+	char path[32], comm[32] = "?";
+	int length;
+
+	snprintf(path, sizeof path, "/proc/%d/comm", pid);
+	if (util_read_file(AT_FDCWD, path, comm, sizeof comm) > 0)
+		comm[strcspn(comm, "\n")] = '\0';
+	length = snprintf(n->text + n->length, sizeof n->text - n->length, "%s%s (%d)", n->length ? ", " : "",
+			  comm, pid);
+	n->length += (size_t)length;
+	return n->length >= sizeof n->text;
 }
 
 /* ---- killing ---- */
@@ -259,7 +274,7 @@ static int remove_at(int parent, const char *name, int *depth);
 
 static int remove_entry(int parent, const char *name, unsigned char type, void *data)
 {
-	return is_subdirectory(name, type) ? remove_at(parent, name, data) : 0;
+	return cg_is_subdirectory(name, type) ? remove_at(parent, name, data) : 0;
 }
 
 static int remove_below(int parent, const char *name, int *depth)

@@ -92,6 +92,21 @@ static int children_go_elsewhere(void)
 	       (stat("/proc/self/ns/pid_for_children", &children) < 0 || own.st_ino != children.st_ino);
 }
 
+static void explain_cgroup(struct fault *f)
+{
+	if (f->error == EBADF)
+		fault_hint(f, "the cgroup must be a descriptor of a cgroup v2 directory");
+	else if (f->error == EBUSY)
+		fault_hint(f, "cgroup v2 puts no process into a cgroup whose children have controllers");
+	else if (f->error == EOPNOTSUPP)
+		fault_hint(f, "the cgroup's cgroup.type takes no processes: one above it is threaded");
+	else if (f->error == EACCES)
+		fault_hint(f,
+			   "the cgroup, this process's own and the one above both must belong to this user");
+	else if (f->error == ENODEV)
+		fault_hint(f, "the cgroup has been removed");
+}
+
 static void explain(struct fault *f, uint64_t flags)
 {
 	if (f->error == EPERM && (flags & CLONE_NEWUSER))
@@ -109,8 +124,8 @@ static void explain(struct fault *f, uint64_t flags)
 			      "whose first process has ended; nobody can be started in it any more");
 	else if (f->error == EAGAIN)
 		fault_hint(f, "the limit on processes is reached: RLIMIT_NPROC, pids.max or kernel.pid_max");
-	else if (f->error == EBADF && (flags & CLONE_INTO_CGROUP))
-		fault_hint(f, "the cgroup must be a descriptor of a cgroup v2 directory");
+	else if (flags & CLONE_INTO_CGROUP)
+		explain_cgroup(f);
 }
 
 pid_t proc_clone(uint64_t flags, int cgroup, int (*child)(void *), void *argument, int *pidfd, pid_t *number,

@@ -24,6 +24,11 @@
 
 /* ---- before the thing is made ---- */
 
+static int check_absolute(const char *path)
+{
+	return *path == '/' ? 0 : -EINVAL;
+}
+
 static int check_path(const char *path)
 {
 	if (*path != '/')
@@ -53,6 +58,13 @@ static int undo_cgroup(int dir, const char *path, int fd)
 	(void)dir;
 	(void)fd;
 	return cg_destroy(path, CGROUP_TIMEOUT);
+}
+
+static int undo_controllers(int dir, const char *path, int fd)
+{
+	(void)dir;
+	(void)fd;
+	return cg_parent_restore(path);
 }
 
 /* A pid without its start time may be anybody's. */
@@ -194,10 +206,15 @@ static const struct kind {
 	int (*check)(const char *arg);
 	int (*undo)(int dir, const char *arg, int fd);
 } kinds[] = {
-	{ "cgroup", check_path, undo_cgroup },      { "process", check_process, undo_process },
-	{ "sysctl", check_file, keep_sysctl_drop }, { "pin", check_path, undo_pin },
-	{ "file", check_path, undo_file },          { "directory", check_path, undo_directory },
-	{ "link", keep_link_check, undo_link },     { "table", keep_table_check, undo_table },
+	{ "cgroup", check_path, undo_cgroup },
+	{ "controllers", check_absolute, undo_controllers },
+	{ "process", check_process, undo_process },
+	{ "sysctl", check_file, keep_sysctl_drop },
+	{ "pin", check_path, undo_pin },
+	{ "file", check_path, undo_file },
+	{ "directory", check_path, undo_directory },
+	{ "link", keep_link_check, undo_link },
+	{ "table", keep_table_check, undo_table },
 };
 
 /* The kind of a line, and where its argument begins. */

@@ -6,6 +6,7 @@
  * A record is one line, the same on the socket and in the journal:
  *
  *	cgroup PATH		kill all in it, remove it
+ *	controllers PATH	undo what made groups possible in this cgroup, see cgroup_parent.c
  *	process PID START	kill it (START: field 22 of proc_pid_stat(5))
  *	sysctl FILE		let go of it, see keep_sysctl.c
  *	pin PATH		unmount a namespace's bind mount, unlink the file under it
