@@ -82,8 +82,9 @@ end
 local function started(self)
   local ok, process = pcall(first_process, self)
   if ok then return process end
-  local reason = self.cgroup and errors.is(process, "ESRCH") and luabox.limits.reason(self.cgroup, self.name)
-  if reason then process.hint = reason end
+  local death = { signal = "KILL" }
+  if errors.is(process, "ESRCH") then container_process.explain(self, death) end
+  if death.reason then process.hint = death.reason end
   error(process, 0)
 end
 
@@ -183,7 +184,7 @@ end
 -- @function container:wait
 -- @tparam[opt] number|string timeout in seconds or as "1.5s"; without one as long as it takes
 -- @treturn ?table `code`, or `signal` ("KILL"); `reason`, where a limit killed ("killed by memory.max of web (64.0
--- MiB)"); nil if the time is over
+-- MiB)") or it failed where one refuses processes ("refused a fork by pids.max of web (50)"); nil if the time is over
 -- @raise luabox.error if it was not started
 function container_methods:wait(timeout)
   timeout = options.argument(description.timeout, timeout, "wait")
@@ -358,6 +359,7 @@ local M = {}
 -- @tparam[opt] {[string]=string} o.hosts more lines of /etc/hosts: name → address
 -- @tparam[opt] {string,...} o.dns name servers; those of the host that are not on its loopback by default
 -- @tparam[opt] integer|string o.memory `memory.max`, in bytes or as "64M"
+-- @tparam[opt] integer|string o.memory_high `memory.high`: above it its processes are held back; cgroup v2 only
 -- @tparam[opt] integer|string o.memory_swap `memory.swap.max`
 -- @tparam[opt] number o.cpus `cpu.max`: 0.2 is a fifth of one CPU
 -- @tparam[opt] integer o.cpu_weight `cpu.weight`, 1 to 10000

@@ -137,6 +137,7 @@ local spec = {
   hosts = { "map", key = { "name" }, of = { "address", prefix = "none" }, default = {} },
   dns = { "list", of = { "address", prefix = "none" }, max = 3 },
   memory = { "size", min = 4096 },
+  memory_high = { "size", min = 4096 },
   memory_swap = { "size", min = 0 },
   cpus = { "number", min = 0.01, max = 8192 },
   cpu_weight = { "integer", min = 1, max = 10000 },
@@ -168,8 +169,9 @@ end
 
 local function limits_of(o)
   return {
-    ["memory.max"] = o.memory, ["memory.swap.max"] = o.memory_swap, ["cpu.max"] = o.cpus,
-    ["cpu.weight"] = o.cpu_weight, ["cpuset.cpus"] = o.cpuset, ["pids.max"] = o.pids, ["io.max"] = io_lines(o.io),
+    ["memory.max"] = o.memory, ["memory.high"] = o.memory_high, ["memory.swap.max"] = o.memory_swap,
+    ["cpu.max"] = o.cpus, ["cpu.weight"] = o.cpu_weight, ["cpuset.cpus"] = o.cpuset, ["pids.max"] = o.pids,
+    ["io.max"] = io_lines(o.io),
   }
 end
 

@@ -24,12 +24,20 @@ function M.options(self, steps)
   }
 end
 
---- Adds to a result which limit it was, if one killed.
+--- How often its limits were met, when a process begins.
 -- @tparam luabox.container self
--- @tparam table result of a process
-function M.explain(self, result)
-  if not self.cgroup or result.signal ~= "KILL" then return end
-  result.reason, result.killed_by = luabox.limits.reason(self.cgroup, self.name)
+-- @treturn ?table for `explain`; nil without limits
+function M.events(self)
+  return self.cgroup and luabox.limits.events(self.cgroup, self.limits)
+end
+
+--- Adds to a result which limit it was, if one killed the process, or refused one to it.
+-- @tparam luabox.container self
+-- @tparam table result of the process
+-- @tparam ?table before of `events`; nil for the first process
+function M.explain(self, result, before)
+  if not self.cgroup then return end
+  result.reason, result.killed_by = luabox.limits.reason(self.cgroup, self.name, self.limits, result, before)
 end
 
 return M

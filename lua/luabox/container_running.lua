@@ -51,13 +51,14 @@ end
 -- @treturn table as `container:run`
 -- @raise luabox.error
 function M.run(self, command, o)
+  local before = container_process.events(self)
   local process <close> = spawn(self, command, o)
   local stdout, stderr, why = sys.process.communicate(process,
     { input = o.input, timeout = o.timeout, limit = o.max_output })
   if why then refuse(command, o, why) end
   local result = process:wait()
   result.stdout, result.stderr = stdout, stderr
-  container_process.explain(self, result)
+  container_process.explain(self, result, before)
   missing_library.explain(result)
   return result
 end
@@ -82,13 +83,13 @@ end
 -- @return its results
 -- @raise its error; luabox.error if a limit killed it
 function M.call(self, label, f, ...)
-  local p = container_process.options(self, {})
+  local p, before = container_process.options(self, {}), container_process.events(self)
   local process <close> = sys.process.spawn {
     body = f, args = table.pack(...), join = joined(self), cgroup = p.cgroup, umask = p.umask, steps = p.steps,
   }
   local result = process:wait()
-  container_process.explain(self, result)
-  if result.reason then errors.raise { op = "call in", subject = label, message = result.reason } end
+  container_process.explain(self, result, before)
+  if result.signal and result.reason then errors.raise { op = "call in", subject = label, message = result.reason } end
   return process:result()
 end
 

@@ -1,8 +1,9 @@
+local child = require("child").run
 local luabox = require "luabox"
-local process = luabox.sys.process
 local spec = require "spec"
+local cgroup, process = luabox.sys.cgroup, luabox.sys.process
 
-local host_read, command, failure = spec.contents, spec.output, spec.refused
+local host_read, command, failure, unique = spec.contents, spec.output, spec.refused, spec.unique
 
 local function lines(text)
   local list = {}
@@ -263,6 +264,51 @@ describe("a container's limits #root #cgroup", function()
     local box <close> = started { pids = 8 }
     local result = box:run { "sh", "-c", "for i in 1 2 3 4 5 6 7 8 9; do sleep 100 & done" }
     assert.matches("can't fork", result.stderr)
+    assert.equal("refused a fork by pids.max of box (8)", result.reason)
+    assert.same({ limit = "pids.max", value = 8, count = 1 }, result.killed_by)
+  end)
+
+  it("are no reason for what fails later", function()
+    local box <close> = started { memory = "16M", pids = 8 }
+    box:run { "tail", "/dev/zero" }
+    box:run { "sh", "-c", "for i in 1 2 3 4 5 6 7 8 9; do sleep 0 & done" }
+    assert.is_nil(box:run({ "sh", "-c", "exit 3" }).reason)
+    assert.is_nil(box:run({ "sh", "-c", "kill -KILL $$" }).reason)
+  end)
+
+  it("are no reason where a limit above kills", function()
+    local above = cgroup.create { name = unique(), ["memory.max"] = "16M" }
+    local moves = {}
+    for i, path in ipairs(above:paths()) do moves[i] = "echo 0 >" .. path .. "/cgroup.procs" end
+    local text = child([[
+      local luabox = require "luabox"
+      local box <close> = luabox.container { name = "box", memory = "64M", command = { "sleep", "1000" } }
+      box:start()
+      print(box:run({ "tail", "/dev/zero" }).reason)
+    ]], ("sh -c '%s; exec \"$@\"' -"):format(table.concat(moves, "; ")))
+    above:remove()
+    assert.equal("killed for want of memory, not by memory.max of box: by a cgroup above it, or the machine\n", text)
+  end)
+
+  it("hold back who comes near the memory's #cgroup2", function()
+    local box <close> = started { memory = "64M", memory_high = "8M", command = { "sleep", "100" } }
+    local own = host_read(("/proc/%d/cgroup"):format(box:pid())):match "0::(%S+)"
+    assert.equal("8388608", host_read("/sys/fs/cgroup" .. own .. "/memory.high"))
+  end)
+
+  it("hold in a user namespace, too", function()
+    local map = { { inside = 0, outside = 100000, count = 65536 } }
+    local box <close> = started { memory = "16M", uid_map = map, gid_map = map }
+    assert.equal("killed by memory.max of box (16.0 MiB)", box:run({ "tail", "/dev/zero" }).reason)
+  end)
+
+  it("are the root of what it sees of cgroup2", function()
+    for _, map in ipairs { false, { { inside = 0, outside = 100000, count = 65536 } } } do
+      local box <close> = started { pids = 20, uid_map = map or nil, gid_map = map or nil }
+      for path in box:check({ "cat", "/proc/1/cgroup", "/proc/self/cgroup" }).stdout:gmatch "0::(%S+)" do
+        assert.equal("/", path)
+      end
+    end
   end)
 
   it("are a cgroup, which is gone afterwards", function()

@@ -172,6 +172,7 @@ describe("luabox.container", function()
     local not_a_size = "'%s' is not a size, such as '512K', '64M' or '1G'"
     of("memory", { { true, SIZE }, { 1, "'1' is out of range (at least 4096)" }, { -1, not_a_size:format(-1) },
       { "64Q", not_a_size:format "64Q" } })
+    of("memory_high", { { true, SIZE }, { 1, "'1' is out of range (at least 4096)" } })
     of("memory_swap", { { true, SIZE }, { -1, not_a_size:format(-1) } })
     of("cpus", { { "1", "number expected, got string" }, { 0, "0 is out of range (0.01 to 8192)" },
       { 8193, "8193 is out of range (0.01 to 8192)" } })
