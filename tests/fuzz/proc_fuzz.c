@@ -11,7 +11,7 @@
 #include "kernel/capability.h"
 #include "kernel/cgroup.h"
 #include "kernel/keeper.h"
-#include "kernel/mount.h"
+#include "kernel/namespace.h"
 
 static void read_status(void)
 {
@@ -34,7 +34,7 @@ static void read_stat(void)
 
 static void read_maps(void)
 {
-	mnt_in_user_namespace();
+	ns_in_user_namespace();
 }
 
 static void read_layout(const char *parent)
