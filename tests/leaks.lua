@@ -110,7 +110,9 @@ function private.cgroup(add)
   walk("/sys/fs/cgroup", nil, function(path, mode)
     if mode == "directory" and path:find("/luabox[^/]*$") then add(path) end
   end)
-  for line in contents("/proc/self/cgroup"):gmatch("[^\n]+") do add(line) end
+  for line in contents("/proc/self/cgroup"):gmatch("[^\n]+") do
+    if not line:find ":/$" then add(line) end -- roots come to be seen when they are first mounted
+  end
 end
 
 -- Controllers that a cgroup hands on.

@@ -5,6 +5,7 @@ What a group has used, and which limit it has met.
 */
 #include "binding/cgroup.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,18 +56,25 @@ static int read_counter(lua_State *L, const struct cgroup *cg, size_t i, uint64_
 	return cgroup_is_there(L, rc, counters[i].name);
 }
 
-/* "key number" lines of cgroup2's cpu.stat, which is there without a controller too. */
-static void add_cpu_stat(lua_State *L, const struct cg_dir *d)
+/* Times are there without a controller where cgroup2 is, and with version 1 where cpuacct is mounted with
+ * cpu. */
+static void add_times(lua_State *L, const struct cgroup *cg)
 {
-	static const char *const keys[] = { "usage_usec", "user_usec", "system_usec" };
-	uint64_t value;
+	char text[4096], key[32];
+	long long value;
+	struct fault f;
+	int rc = cg_read(cg, "cpu.stat", text, sizeof text, &f), length = 0;
 
-	for (size_t i = 0; d->version == 2 && i < sizeof keys / sizeof *keys; i++)
-		if (cgroup_is_there(L, cg_read_number(d, "cpu.stat", keys[i], &value), "cpu.stat")) {
-			lua_pushfstring(L, "cpu.%s", keys[i]);
-			cgroup_push_number(L, value);
-			lua_rawset(L, -3);
-		}
+	if (rc < 0 && rc != -ENOTSUP)
+		box_raise(L, &f);
+	for (const char *s = rc < 0 ? "" : text; sscanf(s, "%31s %lld%n", key, &value, &length) == 2;
+	     s += length) {
+		if (strcmp(key, "usage_usec") && strcmp(key, "user_usec") && strcmp(key, "system_usec"))
+			continue;
+		lua_pushfstring(L, "cpu.%s", key);
+		lua_pushinteger(L, value);
+		lua_rawset(L, -3);
+	}
 }
 
 /***
@@ -85,7 +93,7 @@ int box_cgroup_stat(lua_State *L)
 	uint64_t value;
 
 	lua_newtable(L);
-	add_cpu_stat(L, &c->cg.dir[c->cg.tracker]);
+	add_times(L, &c->cg);
 	for (size_t i = 0; i < COUNTERS; i++)
 		if (read_counter(L, &c->cg, i, &value)) {
 			cgroup_push_number(L, value);
