@@ -247,8 +247,16 @@ static int explain(const char *path, const struct judged *j, struct fault *f)
 	}
 }
 
-/* Those above the caller's own: one that can stay as it is before one that must change. */
-static char *choose_above(const char *own, const char *top, unsigned int need)
+/* For want of memory or descriptors, say: that is no word against the cgroup. */
+static int could_not_look(const struct judged *j)
+{
+	return j->verdict == REFUSED && j->error != -EACCES && j->error != -EPERM && j->error != -EROFS &&
+	       j->error != -ENOENT;
+}
+
+/* Those above the caller's own: one that can stay as it is before one that must change. Null if there is
+ * none, or with 'failed' filled if one could not be looked at. */
+static char *choose_above(const char *own, const char *top, unsigned int need, struct judged *failed)
 {
 	for (enum verdict wanted = AS_IT_IS; wanted <= ENABLE; wanted++) {
 		char *path = strdup(own);
@@ -259,6 +267,11 @@ static char *choose_above(const char *own, const char *top, unsigned int need)
 			*strrchr(path, '/') = '\0';
 			if (judge(path, need, &j) == wanted)
 				return path;
+			if (could_not_look(&j)) {
+				*failed = j;
+				free(path);
+				return NULL;
+			}
 			if (j.verdict == REFUSED)
 				break;
 		}
@@ -288,7 +301,7 @@ int cg_parent_choose(struct cg_parent *p, const struct cg_layout *l, int given, 
 	leave_leaf(p->path);
 	if (judge(p->path, need, &j) <= MOVE)
 		return 0;
-	above = given ? NULL : choose_above(p->path, l->v2_top, need);
+	above = given || could_not_look(&j) ? NULL : choose_above(p->path, l->v2_top, need, &j);
 	if (!above)
 		return explain(p->path, &j, f);
 	p->instead_of = p->path;
