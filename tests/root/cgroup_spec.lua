@@ -226,7 +226,7 @@ describe("luabox.sys.cgroup #root #cgroup", function()
     local group = create { ["memory.max"] = "16M", ["pids.max"] = 10, ["cpu.max"] = 0.5 }
     inside(group, "exec tail /dev/zero")
     inside(group, "for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do sleep 100 & done")
-    inside(group, "i=0; while [ $i -lt 3000 ]; do i=$((i+1)); done")
+    inside(group, "i=0; while [ $i -lt 150000 ]; do i=$((i+1)); done")
     local file, version = limit_file(group, "memory.oom_control", "memory.events")
     assert.equal(tonumber(file:match "oom_kill (%d+)"), group:read("memory.events").oom_kill)
     assert.equal(1, group:read("memory.events").oom_kill)
