@@ -395,10 +395,16 @@ $(BUILD)/%.tidy: %.c $(HEADERS) .clang-tidy $(GENERATED)
 	$(say)clang-tidy --quiet $< -- $(ALL_CPPFLAGS) -std=gnu11 2>$@.log || { cat $@.log; exit 1; }
 	@touch $@
 
-docs: all ## make the API pages in build/docs; fails if an exported function has no doc comment
+docs: all ## make the API pages in build/docs; fails if an exported function has no doc comment, or from-shell.md is old
 	@$(LUA) tools/check_docs.lua $(wildcard src/binding/*.c) $(wildcard lua/luabox/*.lua)
+	@$(LUA) tools/from_shell.lua $(BUILD)/from-shell.md
+	@cmp -s $(BUILD)/from-shell.md docs/guide/from-shell.md || \
+		{ echo "docs/guide/from-shell.md is not what the recipes say; run make from-shell"; exit 1; }
 	ldoc --quiet --fatalwarnings --config docs/config.ld --dir $(abspath $(BUILD))/docs/api .
 	mandoc -T lint -W warning docs/luabox.1
+
+from-shell: ## make docs/guide/from-shell.md of the recipes
+	@$(LUA) tools/from_shell.lua docs/guide/from-shell.md
 
 # == Installation ==
 
@@ -421,8 +427,8 @@ dist: ## make luabox-$(VERSION).tar.gz of the last commit, in build
 clean: ## remove what was built
 	rm -rf build build-asan build-coverage build-fuzz $(BUILD)
 
-.PHONY: all asan bench check check-lacking check-lua54 check-unit check-vm clean coverage demo dist docs fuzz fuzz-programs help install lint \
-	soak tests uninstall vm
+.PHONY: all asan bench check check-lacking check-lua54 check-unit check-vm clean coverage demo dist docs from-shell fuzz fuzz-programs help install \
+	lint soak tests uninstall vm
 .DELETE_ON_ERROR:
 -include $(OBJECTS:.o=.d) $(PROGRAM_OBJECTS:.o=.d) $(C_TESTS:=.d) $(BUILD)/tests/inject.d
 -include $(FUZZ_COMMON:.o=.d) $(FUZZ_TARGETS:=_fuzz.d)

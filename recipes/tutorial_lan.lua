@@ -11,23 +11,29 @@
 local luabox = require "luabox"
 local namespace, net, nft, process = luabox.sys.namespace, luabox.sys.net, luabox.sys.nft, luabox.sys.process
 
--- ip netns add host; ip netns add v1; ip netns add v2; ip netns add outside
+-- $ ip netns add host; ip netns add v1; ip netns add v2; ip netns add outside
 local host <close> = namespace.create "net"
 local v1 <close> = namespace.create "net"
 local v2 <close> = namespace.create "net"
 local outside <close> = namespace.create "net"
 local on_host <close> = net.socket(host)
 
--- ip link add br0 type bridge; ip addr add 172.18.0.1/24 dev br0; ip link set br0 up
+-- $ ip link add br0 type bridge; ip link set br0 up
+-- $ ip addr add 172.18.0.1/24 dev br0
 on_host:link_add { kind = "bridge", name = "br0", up = true }
 on_host:address_add { link = "br0", address = "172.18.0.1/24" }
 
--- ip link add veth1 type veth peer name ceth1; ip link set ceth1 netns v1; ip link set veth1 master br0 up
--- ip netns exec v1: ip link set ceth1 name eth0 up; ip addr add …; ip route add default via …
 local function plug(ns, link, master, address, gateway)
+  -- $ ip link add veth1 type veth peer name ceth1
+  -- $ ip link set ceth1 netns v1
+  -- $ ip link set veth1 master br0 up
   on_host:link_add { kind = "veth", name = link, peer = { name = "c" .. link } }
   on_host:link_set { name = "c" .. link, netns = ns }
   on_host:link_set { name = link, master = master, up = true }
+  -- $ ip netns exec v1 sh
+  -- $ ip link set ceth1 name eth0; ip link set eth0 up
+  -- $ ip addr add 172.18.0.2/24 dev eth0
+  -- $ ip route add default via 172.18.0.1
   local inside <close> = net.socket(ns)
   inside:link_set { name = "c" .. link, rename = "eth0" }
   inside:link_set { name = "eth0", up = true }
@@ -39,11 +45,11 @@ plug(v2, "veth2", "br0", "172.18.0.3/24", "172.18.0.1")
 plug(outside, "wan0", nil, "10.9.0.2/24")
 on_host:address_add { link = "wan0", address = "10.9.0.1/24" }
 
--- sysctl -w net.ipv4.ip_forward=1, in the host's namespace
+-- $ sysctl -w net.ipv4.ip_forward=1
 luabox.sys.system.set_sysctl("net.ipv4.ip_forward", 1, host)
 
--- iptables -t nat -A POSTROUTING -s 172.18.0.0/24 ! -o br0 -j MASQUERADE
--- iptables -t nat -A PREROUTING -p tcp --dport 3033 -j DNAT --to 172.18.0.2:3000
+-- $ iptables -t nat -A POSTROUTING -s 172.18.0.0/24 ! -o br0 -j MASQUERADE
+-- $ iptables -t nat -A PREROUTING -p tcp --dport 3033 -j DNAT --to 172.18.0.2:3000
 local rules <close> = nft.socket(host)
 local function nat(verb, object, o)
   o[1], o[2], o.family, o.table = verb, object, "ip", "nat"
