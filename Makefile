@@ -206,6 +206,7 @@ MODULES = \
 	luabox.port_map \
 	luabox.random \
 	luabox.root \
+	luabox.rootfs \
 	luabox.route_list \
 	luabox.scope \
 	luabox.show \

@@ -334,7 +334,8 @@ local M = {}
 -- @tparam string o.name a host name of at most 63 bytes
 -- @tparam[opt] {string,...} o.command program and arguments; without one the container just runs, for `run` and `call`
 -- @tparam[opt=true] boolean o.init a small process 1 that hands signals on and reaps orphans
--- @tparam[opt] string o.rootfs a directory of the host; the embedded busybox root by default
+-- @tparam[opt] string|luabox.mount o.rootfs a directory of the host, or a detached tree, such as `luabox.rootfs` makes;
+--   the embedded busybox root by default
 --   Device nodes in it do not work; those in /dev are luabox's
 -- @tparam[opt="overlay"] string o.access to `rootfs`: "overlay" (what is written is thrown away), "ro" or "rw"
 --   With "rw" setuid programs that the container makes stay in the host's directory: close it to others (mode 0700)

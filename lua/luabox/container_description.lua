@@ -113,11 +113,18 @@ local OWN_SYSCTLS = {
 local SYSCTL = { "string", pattern = "^%w[%w_./-]*[./][%w_./-]*%w$",
   says = "is not a sysctl's name, such as 'net.ipv4.ip_forward'" }
 
+local function check_open(tree)
+  if pcall(tree.fileno, tree) then return tree end
+  return nil, "attempt to use a closed handle"
+end
+
+local ROOT = { "any", { "string", min = 1, max = 4095 }, { "object", is = "luabox.mount", check = check_open } }
+
 local spec = {
   name = { HOST_NAME[1], min = 1, max = 63, pattern = HOST_NAME.pattern, says = HOST_NAME.says, required = true },
   command = COMMAND,
   init = { "boolean", default = true },
-  rootfs = { "string", min = 1, max = 4095 },
+  rootfs = ROOT,
   access = { "enum", names = { "overlay", "ro", "rw" }, default = "overlay" },
   size = { "size", min = 4096 },
   mounts = { "list", of = MOUNT, default = {} },
@@ -279,7 +286,9 @@ local function check_sysctls(o)
 end
 
 local function check_root(o)
-  if o.rootfs and o.rootfs:sub(1, 1) ~= "/" then fail("rootfs", "'%s' is not an absolute path", o.rootfs) end
+  if type(o.rootfs) == "string" and o.rootfs:sub(1, 1) ~= "/" then
+    fail("rootfs", "'%s' is not an absolute path", o.rootfs)
+  end
   if not o.rootfs and o.access ~= "overlay" then fail("access", "'%s' needs a 'rootfs'", o.access) end
   for i, mount in ipairs(o.mounts) do
     check_flags(i, mount)

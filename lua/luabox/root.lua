@@ -181,13 +181,19 @@ local function is_mapped(id_map, id)
   return false
 end
 
+-- Of a path or a tree.
+local function stat(root)
+  if type(root) == "string" then return sys.file.stat(root) end
+  return sys.file.stat("/", { root = root })
+end
+
 --- The root as the container's user namespace is to see it: files of an owner who is nobody there become its root's.
 -- @tparam table d a container's description
 -- @treturn ?luabox.mount a detached tree, to be closed after the start; nil if the root can be taken as it is
 -- @raise luabox.error: a file system that cannot do this
 function M.mapped_tree(d)
   if not d.uid_map then return nil end
-  local own = d.rootfs and errors.within("rootfs", sys.file.stat, d.rootfs)
+  local own = d.rootfs and errors.within("rootfs", stat, d.rootfs)
   if own and is_mapped(d.uid_map, own.uid) then return nil end
   local tree = d.rootfs and sys.mount.open_tree(d.rootfs, "clone,rec") or copy_of_default()
   if not tree then return nil end
@@ -196,11 +202,13 @@ function M.mapped_tree(d)
 end
 
 local function root_step(d, mapped)
-  local path = not mapped and d.rootfs or nil
-  d.tree = not mapped and not path and not d.uid_map and default_tree() or nil
-  local overlay = d.access == "overlay" and (path or mapped or d.tree) ~= nil -- else it is thrown away whole
+  local own = mapped or d.rootfs
+  local path = type(own) == "string" and own or nil
+  d.tree = not own and not d.uid_map and default_tree() or nil
+  local tree = d.tree or not path and own or nil
+  local overlay = d.access == "overlay" and (path or tree) ~= nil -- else it is thrown away whole
   -- Devices are in /dev alone: a node in an untrusted root is a disk of the host.
-  return { "root", path = path, tree = mapped or d.tree, overlay = overlay, readonly = d.access == "ro",
+  return { "root", path = path, tree = tree, overlay = overlay, readonly = d.access == "ro",
     size = d.size, nodev = true }
 end
 

@@ -184,6 +184,32 @@ describe("a container #root", function()
     assert.equal("mine", host_read(rootfs .. "/etc/hosts"))
   end)
 
+  it("has a detached tree as its root, and several can share one #detached", function()
+    local tree <close> = luabox.rootfs.default()
+    tree:setattr { clear = "ro" }
+    luabox.sys.file.write("/etc/motd", "of the tree\n", { root = tree })
+    local one <close> = started { name = "one", rootfs = tree }
+    one:check { "sh", "-c", "echo changed > /etc/motd" }
+    assert.equal("of the tree\n", luabox.sys.file.read("/etc/motd", { root = tree }))
+    local copies, copy = pcall(luabox.sys.mount.open_tree, tree, "clone")
+    if not copies then return end -- before Linux 6.15 a tree serves once
+    copy:close()
+    local two <close> = started { name = "two", rootfs = tree, access = "ro" }
+    assert.equal("of the tree\n", two:check({ "cat", "/etc/motd" }).stdout)
+    assert.matches("Read%-only file system", two:run({ "touch", "/x" }).stderr)
+    local three <close> = started { name = "three", rootfs = tree, access = "rw" }
+    three:check { "touch", "/x" }
+    assert.is_true(luabox.sys.file.exists("/x", { root = tree }))
+  end)
+
+  it("refuses a tree that is closed", function()
+    local tree = assert(luabox.sys.mount.open_tree "/")
+    tree:close()
+    local ok, problem = pcall(luabox.container, { name = "box", rootfs = tree })
+    assert.is_false(ok)
+    assert.matches("option 'rootfs': attempt to use a closed handle", problem, 1, true)
+  end)
+
   it("binds directories of the host", function()
     assert(os.execute "mkdir -p /tmp/shared && echo data > /tmp/shared/f")
     finally(function() os.execute "rm -rf /tmp/shared" end)
