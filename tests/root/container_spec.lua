@@ -278,8 +278,9 @@ describe("a container's limits #root #cgroup", function()
     assert.equal("running", box:state())
   end)
 
-  it("kill who fills the memory, and tell", function()
-    local box <close> = started { name = "web", memory = "48M" } -- far more than a sanitized process 1 has
+  -- Sanitized processes are too large to leave the choice who is killed to chance.
+  it("kill who fills the memory, and tell #unsanitized", function()
+    local box <close> = started { name = "web", memory = "48M" }
     local result = box:run { "tail", "/dev/zero" }
     assert.equal("KILL", result.signal)
     assert.equal("killed by memory.max of web (48.0 MiB)", result.reason)
@@ -294,7 +295,6 @@ describe("a container's limits #root #cgroup", function()
     assert.same({ limit = "pids.max", value = 8, count = 1 }, result.killed_by)
   end)
 
-  -- Sanitized processes are too large to leave the choice who is killed to chance.
   it("are no reason for what fails later #unsanitized", function()
     local box <close> = started { memory = "16M", pids = 8 }
     box:run { "tail", "/dev/zero" }
