@@ -130,7 +130,7 @@ static int send_batch(int fd, const struct nft_batch *b, struct fault *f)
 int nft_receive(int fd, void *buf, size_t size, int flags)
 {
 	struct sockaddr_nl from = { 0 };
-	struct iovec iov = { buf, size };
+	struct iovec iov = { buf, size - 1 };
 	struct msghdr m = { .msg_name = &from, .msg_namelen = sizeof from, .msg_iov = &iov, .msg_iovlen = 1 };
 	ssize_t n;
 
@@ -139,6 +139,7 @@ int nft_receive(int fd, void *buf, size_t size, int flags)
 		if (n < 0)
 			return -errno;
 	} while (from.nl_pid != 0);
+	((char *)buf)[n] = '\0';
 	if (m.msg_flags & MSG_TRUNC)
 		return -EMSGSIZE;
 	return net_is_whole(buf, (size_t)n) ? (int)n : -EBADMSG;

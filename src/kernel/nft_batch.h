@@ -50,6 +50,7 @@ int nft_batch_commit(int fd, struct nft_batch *b, int64_t *operation, struct fau
 void nft_batch_free(struct nft_batch *b);
 
 /* Receives one datagram of the kernel's; others' are dropped. 'flags' as recv(2).
+ * A zero follows it: libnftnl reads strings to their end, wherever that is.
  * Returns its length or -errno. */
 int nft_receive(int fd, void *buf, size_t size, int flags);
 

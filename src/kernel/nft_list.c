@@ -16,8 +16,8 @@
 #include "kernel/nft_hint.h"
 #include "kernel/util.h"
 
-#define DATAGRAM 32768 /* the most that the kernel puts into one */
-#define ATTEMPTS 100   /* a dump is begun again when somebody changed the rules meanwhile */
+#define DATAGRAM (32768 + 1) /* the most that the kernel puts into one, and the zero behind it */
+#define ATTEMPTS 100         /* a dump is begun again when somebody changed the rules meanwhile */
 
 /* ---- asking ---- */
 

@@ -68,7 +68,8 @@ static int is_on_stack(const void *p)
 	return distance > -(8 << 20) && distance < 8 << 20;
 }
 
-/* What is behind the datagram in a buffer on the heap is not to be looked at. */
+/* What is behind the datagram in a buffer on the heap is not to be looked at, but for
+ * the byte where its reader may end it. */
 static ssize_t take(void *buf, size_t size)
 {
 	ssize_t n = peek();
@@ -79,8 +80,8 @@ static ssize_t take(void *buf, size_t size)
 	ASAN_UNPOISON_MEMORY_REGION(buf, size);
 	memcpy(buf, input + 2, length);
 	give_numbers(buf, length);
-	if (!is_on_stack(buf))
-		ASAN_POISON_MEMORY_REGION((char *)buf + length, size - length);
+	if (!is_on_stack(buf) && length < size)
+		ASAN_POISON_MEMORY_REGION((char *)buf + length + 1, size - length - 1);
 	input += 2 + n;
 	left -= 2 + (size_t)n;
 	return (ssize_t)length;
