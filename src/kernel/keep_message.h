@@ -15,7 +15,7 @@
 /* The run's. */
 struct keep_message {
 	uint32_t first, count; /* ids */
-	char kind;             /* '+': lines follow; '-': forget; '.': the run is over */
+	char kind;             /* '+': lines follow; '-': forget */
 	char lines[KEEP_LINES];
 };
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * The keeper's process.
  *
- * The run is over when its pidfd says so, or when it says so itself. The end of the
- * socket tells nothing: a forked child that lives on holds it too; a run that execs has
- * closed it, but the program that it became goes on with what was made; and one that
- * dies closes it before it lets go of its locks.
+ * The run is over when its pidfd says so, or when it has shut its socket down. That the
+ * socket was closed tells nothing: a forked child that lives on holds it too; a run that
+ * execs has closed it, but the program that it became goes on with what was made; and one
+ * that dies closes it before it lets go of its locks.
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -42,6 +42,16 @@ static void answer(uint32_t first, int error)
 	retry_eintr(send(SOCKET, &r, sizeof r, MSG_NOSIGNAL));
 }
 
+/* By the run, which holds it still: one that was closed would have hung up. */
+static int is_shut_down(void)
+{
+	struct pollfd p = { .fd = SOCKET, .events = POLLIN };
+
+	while (poll(&p, 1, 0) < 0)
+		;
+	return !(p.revents & POLLHUP);
+}
+
 /* Until the run is over. What it had sent before it died is
  * heard too: a claim's descriptor that is still in the socket would hold its lock. */
 static void serve(struct keep_list *l)
@@ -54,12 +64,9 @@ static void serve(struct keep_list *l)
 	for (;;) {
 		if (poll(p, 2, -1) < 0) /* the run lives: nothing is to be undone yet */
 			continue;
-		while ((got = receive(&m, &length, &fd)) > 0) {
-			if (m.kind == '.')
-				return;
+		while ((got = receive(&m, &length, &fd)) > 0)
 			answer(m.first, keep_handle(l, &m, length, fd));
-		}
-		if (p[1].revents)
+		if (p[1].revents || (got < 0 && is_shut_down()))
 			return;
 		if (got < 0)
 			p[0].fd = -1;

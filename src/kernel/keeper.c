@@ -220,14 +220,11 @@ int keep_start(struct keeper *k, struct fault *f)
 
 int keep_stop(struct keeper *k)
 {
-	const struct keep_message over = { .kind = '.' };
-	struct iovec v = { (void *)(uintptr_t)&over, KEEP_HEAD };
 	int status = 0, rc;
 
-	keep_send(k->socket, &v, 1, -1); /* in vain if it was killed */
-	util_close(k->socket);
-	k->socket = -1;
+	shutdown(k->socket, SHUT_WR); /* not a message, for which there may be no memory */
 	rc = wait_keeper(k->pid, &status);
+	util_closep(&k->socket);
 	util_close(k->run_journal);
 	k->run_journal = -1;
 	if (rc < 0 || !WIFEXITED(status) || WEXITSTATUS(status) > 1)
