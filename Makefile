@@ -51,6 +51,7 @@ KERNEL = \
 	exec \
 	fault \
 	file \
+	file_copy \
 	fscontext \
 	guard \
 	idmap \
@@ -117,6 +118,7 @@ BINDING = \
 	error \
 	fd \
 	file \
+	file_copy \
 	handle \
 	keeper \
 	keeper_claim \

@@ -200,13 +200,27 @@ local function musl_candidates(search, name, object)
   return list
 end
 
+local function read_library(path, root)
+  if not is_regular(path, root) then return false end
+  local ok, elf = pcall(M.read, path, root)
+  return ok and elf or false
+end
+
+-- The headers of what may be a library, or false; read once for all programs that need it.
+local function headers_of(search, path)
+  if search.known[path] == nil then search.known[path] = read_library(path, search.root) end
+  return search.known[path]
+end
+
+-- An ELF file in its place among those that need it.
+local function placed(elf, path, loader)
+  return setmetatable({ path = path, loader = loader }, { __index = elf })
+end
+
 -- A candidate that is there and of the same kind; the loader passes over others.
 local function load(search, path, loader)
-  if not is_regular(path, search.root) then return nil end
-  local ok, elf = pcall(M.read, path, search.root)
-  if not (ok and elf and elf.class == loader.class and elf.machine == loader.machine) then return nil end
-  elf.path, elf.loader = path, loader
-  return elf
+  local elf = headers_of(search, path)
+  return elf and elf.class == loader.class and elf.machine == loader.machine and placed(elf, path, loader) or nil
 end
 
 local function find(search, name, object)
@@ -219,13 +233,13 @@ local function find(search, name, object)
 end
 
 local function add_needed(search, object, list)
-  local queue, first = { object }, 1
+  local queue, first, seen = { object }, 1, {}
   while queue[first] do
     local current = queue[first]
     first = first + 1
     for _, name in ipairs(current.needed) do
-      if not search.seen[name] then
-        search.seen[name] = true
+      if not seen[name] then
+        seen[name] = true
         local found = find(search, name, current)
         list[#list + 1] = { name = name, path = found and found.path, needed_by = current.path }
         queue[#queue + 1] = found
@@ -235,6 +249,40 @@ local function add_needed(search, object, list)
 end
 
 local root_argument = { "string", min = 1, pattern = "^/", says = "is not an absolute path" }
+
+local search_methods = {}
+local search_mt = { __name = "luabox.elf_search", __index = search_methods }
+
+--- What a program needs beside itself to start, as the function `dependencies` tells it.
+-- @function search:dependencies
+-- @tparam string path of the program
+-- @treturn {table,...}
+-- @raise luabox.error: ENOENT, EACCES, ENOEXEC
+function search_methods:dependencies(path)
+  path = options.argument({ "string", min = 1, required = true }, path, "dependencies")
+  local elf, list = M.read(path, self.root), {}
+  if not elf then return list end
+  local interpreter = elf.interpreter
+  if interpreter then
+    list[1] = { name = interpreter, path = is_regular(interpreter, self.root) and interpreter or nil, needed_by = path }
+  end
+  self.interpreter, self.is_musl = interpreter, interpreter ~= nil and interpreter:find("ld-musl", 1, true) ~= nil
+  add_needed(self, placed(elf, path), list)
+  return list
+end
+
+options.methods(search_mt.__name, search_methods)
+
+--- A search for the libraries of several programs, which reads each library once. What changes meanwhile it may miss.
+-- @tparam[opt="/"] string root a directory that the programs will run in; all paths are meant in it
+-- @treturn luabox.elf_search
+-- @raise an argument error
+-- @usage
+-- local search = luabox.elf.search()
+-- for _, path in ipairs { "/bin/sh", "/bin/ls" } do print(path, #search:dependencies(path)) end
+function M.search(root)
+  return setmetatable({ root = options.argument(root_argument, root, "search"), known = {} }, search_mt)
+end
 
 --- What a program needs beside itself to start: its loader and its libraries, and theirs, as glibc's and musl's loaders
 -- look for them without LD_LIBRARY_PATH. What it opens while it runs (plugins, name services) nobody can tell.
@@ -249,18 +297,7 @@ local root_argument = { "string", min = 1, pattern = "^/", says = "is not an abs
 function M.dependencies(path, root)
   path = options.argument({ "string", min = 1, required = true }, path, "dependencies")
   root = options.argument(root_argument, root, "dependencies", 2)
-  local object, list = M.read(path, root), {}
-  if not object then return list end
-  object.path = path
-  local interpreter = object.interpreter
-  if interpreter then
-    list[1] = { name = interpreter, path = is_regular(interpreter, root) and interpreter or nil, needed_by = path }
-  end
-  add_needed({
-    root = root, interpreter = interpreter, seen = {},
-    is_musl = interpreter ~= nil and interpreter:find("ld-musl", 1, true) ~= nil,
-  }, object, list)
-  return list
+  return M.search(root):dependencies(path)
 end
 
 return M

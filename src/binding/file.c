@@ -19,40 +19,26 @@ is then resolved as a process whose root that is would see it, and no symbolic l
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "binding/binding.h"
+#include "binding/file.h"
 
 #define READ_LIMIT (64 << 20)
 
 /* ---- arguments ---- */
 
-struct file_options {
-	int root;
-	int parents, append, exclusive, atomic, nofollow;
-	int64_t max;
-	const char *mode;
+static const struct box_opt root_options[] = { BOX_FILE_ROOT, { 0 } };
+static const struct box_opt follow_options[] = { BOX_FILE_ROOT, BOX_FILE_OPTION(nofollow, BOX_BOOL), { 0 } };
+static const struct box_opt read_options[] = { BOX_FILE_ROOT,
+					       BOX_FILE_OPTION(max, BOX_INT, .min = 1, .max = INT_MAX),
+					       { 0 } };
+static const struct box_opt mkdir_options[] = {
+	BOX_FILE_ROOT, BOX_FILE_MODE, BOX_FILE_OPTION(parents, BOX_BOOL), { 0 }
 };
-
-#define OPTION(name, type, ...)                                                                              \
-	{                                                                                                    \
-#name, type, offsetof(struct file_options, name), __VA_ARGS__                                \
-	}
-#define ROOT                                                                                                 \
-	{                                                                                                    \
-		"root", BOX_ANY                                                                              \
-	}
-#define MODE OPTION(mode, BOX_STRING, .min = 1, .max = 5)
-
-static const struct box_opt root_options[] = { ROOT, { 0 } };
-static const struct box_opt follow_options[] = { ROOT, OPTION(nofollow, BOX_BOOL), { 0 } };
-static const struct box_opt read_options[] = { ROOT, OPTION(max, BOX_INT, .min = 1, .max = INT_MAX), { 0 } };
-static const struct box_opt mkdir_options[] = { ROOT, MODE, OPTION(parents, BOX_BOOL), { 0 } };
-static const struct box_opt write_options[] = {
-	ROOT, MODE, OPTION(append, BOX_BOOL), OPTION(exclusive, BOX_BOOL), OPTION(atomic, BOX_BOOL), { 0 }
-};
-
-#undef OPTION
-#undef ROOT
-#undef MODE
+static const struct box_opt write_options[] = { BOX_FILE_ROOT,
+						BOX_FILE_MODE,
+						BOX_FILE_OPTION(append, BOX_BOOL),
+						BOX_FILE_OPTION(exclusive, BOX_BOOL),
+						BOX_FILE_OPTION(atomic, BOX_BOOL),
+						{ 0 } };
 
 static int done(lua_State *L, int rc, const struct fault *f)
 {
@@ -77,8 +63,7 @@ static int open_root(lua_State *L, const char *path)
 	return h->fd >= 0 ? h->fd : box_raise(L, &f);
 }
 
-/* The options at 'arg', which may be absent. What 'root' needs stays on the stack. */
-static void get_options(lua_State *L, int arg, const struct box_opt *list, struct file_options *o)
+void box_file_options(lua_State *L, int arg, const struct box_opt *list, struct box_file_options *o)
 {
 	o->root = -1;
 	lua_settop(L, arg);
@@ -98,7 +83,7 @@ static void get_options(lua_State *L, int arg, const struct box_opt *list, struc
 				 luaL_typename(L, -1));
 }
 
-static mode_t parse_mode(lua_State *L, int arg, const char *name, const char *text)
+mode_t box_file_mode(lua_State *L, int arg, const char *name, const char *text)
 {
 	char *end;
 	unsigned long mode = strtoul(text, &end, 8);
@@ -163,11 +148,11 @@ static int push_stat(lua_State *L, const struct stat *st)
 static int stat_or_lstat(lua_State *L, int nofollow)
 {
 	const char *path = box_checkpath(L, 1);
-	struct file_options o = { 0 };
+	struct box_file_options o = { 0 };
 	struct stat st;
 	struct fault f;
 
-	get_options(L, 2, root_options, &o);
+	box_file_options(L, 2, root_options, &o);
 	return file_stat(o.root, path, nofollow, &st, &f) < 0 ? box_raise(L, &f) : push_stat(L, &st);
 }
 
@@ -244,12 +229,12 @@ Whether a path is there; a link that leads nowhere is not.
 static int do_exists(lua_State *L)
 {
 	const char *path = box_checkpath(L, 1);
-	struct file_options o = { 0 };
+	struct box_file_options o = { 0 };
 	struct stat st;
 	struct fault f;
 	int rc;
 
-	get_options(L, 2, root_options, &o);
+	box_file_options(L, 2, root_options, &o);
 	rc = file_stat(o.root, path, 0, &st, &f);
 	if (rc < 0 && rc != -ENOENT && rc != -ENOTDIR)
 		return box_raise(L, &f);
@@ -271,11 +256,11 @@ What a symbolic link says.
 static int do_readlink(lua_State *L)
 {
 	const char *path = box_checkpath(L, 1);
-	struct file_options o = { 0 };
+	struct box_file_options o = { 0 };
 	char target[PATH_MAX];
 	struct fault f;
 
-	get_options(L, 2, root_options, &o);
+	box_file_options(L, 2, root_options, &o);
 	if (file_readlink(o.root, path, target, sizeof target, &f) < 0)
 		return box_raise(L, &f);
 	lua_pushstring(L, target);
@@ -296,11 +281,11 @@ The absolute path without symbolic links; inside a root, as seen from it.
 static int do_realpath(lua_State *L)
 {
 	const char *path = box_checkpath(L, 1);
-	struct file_options o = { 0 };
+	struct box_file_options o = { 0 };
 	char real[PATH_MAX];
 	struct fault f;
 
-	get_options(L, 2, root_options, &o);
+	box_file_options(L, 2, root_options, &o);
 	if (file_realpath(o.root, path, real, sizeof real, &f) < 0)
 		return box_raise(L, &f);
 	lua_pushstring(L, real);
@@ -336,14 +321,14 @@ The names in a directory, in no order, without "." and "..".
 static int do_list(lua_State *L)
 {
 	const char *path = box_checkpath(L, 1);
-	struct file_options o = { 0 };
+	struct box_file_options o = { 0 };
 	_Alignas(struct dirent64) char buf[8192];
 	lua_Integer next = 1;
 	struct box_fd *h;
 	struct fault f;
 	ssize_t n;
 
-	get_options(L, 2, root_options, &o);
+	box_file_options(L, 2, root_options, &o);
 	h = scoped_fd(L);
 	h->fd = file_open(o.root, path, O_RDONLY | O_DIRECTORY, 0, &f);
 	if (h->fd < 0)
@@ -384,13 +369,13 @@ Reads a file whole.
 static int do_read(lua_State *L)
 {
 	const char *path = box_checkpath(L, 1);
-	struct file_options o = { .max = READ_LIMIT };
+	struct box_file_options o = { .max = READ_LIMIT };
 	struct box_fd *h;
 	luaL_Buffer b;
 	struct fault f;
 	ssize_t n;
 
-	get_options(L, 2, read_options, &o);
+	box_file_options(L, 2, read_options, &o);
 	h = scoped_fd(L);
 	h->fd = file_open(o.root, path, O_RDONLY | O_NOCTTY, 0, &f);
 	if (h->fd < 0)
@@ -423,19 +408,18 @@ new content; a symbolic link at the path is replaced
 */
 static int do_write(lua_State *L)
 {
-	struct file_options o = { .mode = "644" };
+	struct box_file_options o = { .mode = "644" };
 	const char *path = box_checkpath(L, 1);
 	struct file_write w;
 	struct fault f;
 	size_t size;
 	const char *data = luaL_checklstring(L, 2, &size);
 
-	get_options(L, 3, write_options, &o);
+	box_file_options(L, 3, write_options, &o);
 	if (o.append + o.exclusive + o.atomic > 1)
 		luaL_argerror(L, 3, "options 'append', 'exclusive' and 'atomic' exclude each other");
-	w =
-		(struct file_write){ data,     size,        parse_mode(L, 3, "mode", o.mode),
-				     o.append, o.exclusive, o.atomic };
+	w = (struct file_write){ data,     size,        box_file_mode(L, 3, "mode", o.mode),
+				 o.append, o.exclusive, o.atomic };
 	return done(L, file_write(o.root, path, &w, &f), &f);
 }
 
@@ -457,11 +441,11 @@ error
 static int do_mkdir(lua_State *L)
 {
 	const char *path = box_checkpath(L, 1);
-	struct file_options o = { .mode = "755" };
+	struct box_file_options o = { .mode = "755" };
 	struct fault f;
 
-	get_options(L, 2, mkdir_options, &o);
-	return done(L, file_mkdir(o.root, path, parse_mode(L, 2, "mode", o.mode), o.parents, &f), &f);
+	box_file_options(L, 2, mkdir_options, &o);
+	return done(L, file_mkdir(o.root, path, box_file_mode(L, 2, "mode", o.mode), o.parents, &f), &f);
 }
 
 /***
@@ -479,20 +463,20 @@ luabox.sys.file.unlink("/tmp/example-link")
 static int do_symlink(lua_State *L)
 {
 	const char *target = box_checkpath(L, 1), *path = box_checkpath(L, 2);
-	struct file_options o = { 0 };
+	struct box_file_options o = { 0 };
 	struct fault f;
 
-	get_options(L, 3, root_options, &o);
+	box_file_options(L, 3, root_options, &o);
 	return done(L, file_symlink(o.root, target, path, &f), &f);
 }
 
 static int remove_name(lua_State *L, int flags)
 {
 	const char *path = box_checkpath(L, 1);
-	struct file_options o = { 0 };
+	struct box_file_options o = { 0 };
 	struct fault f;
 
-	get_options(L, 2, root_options, &o);
+	box_file_options(L, 2, root_options, &o);
 	return done(L, file_unlink(o.root, path, flags, &f), &f);
 }
 
@@ -543,12 +527,12 @@ luabox.sys.file.chmod("/tmp/example", "600")
 static int do_chmod(lua_State *L)
 {
 	const char *path = box_checkpath(L, 1), *text = luaL_checkstring(L, 2);
-	struct file_options o = { 0 };
+	struct box_file_options o = { 0 };
 	struct fault f;
 	mode_t mode;
 
-	mode = parse_mode(L, 2, NULL, text);
-	get_options(L, 3, root_options, &o);
+	mode = box_file_mode(L, 2, NULL, text);
+	box_file_options(L, 3, root_options, &o);
 	return done(L, file_chmod(o.root, path, mode, &f), &f);
 }
 
@@ -579,10 +563,10 @@ static int do_chown(lua_State *L)
 {
 	const char *path = box_checkpath(L, 1);
 	uint32_t uid = check_id(L, 2), gid = check_id(L, 3);
-	struct file_options o = { 0 };
+	struct box_file_options o = { 0 };
 	struct fault f;
 
-	get_options(L, 4, follow_options, &o);
+	box_file_options(L, 4, follow_options, &o);
 	return done(L, file_chown(o.root, path, o.nofollow, uid, gid, &f), &f);
 }
 
@@ -627,5 +611,6 @@ static const luaL_Reg functions[] = {
 BOX_MODULE(file)
 {
 	luaL_newlib(L, functions);
+	box_file_copies(L);
 	return 1;
 }

@@ -107,19 +107,6 @@ static void leave_parent(struct process_body *body)
 	lua_pop(L, 1);
 }
 
-static int write_all(int fd, const char *data, size_t size)
-{
-	while (size > 0) {
-		ssize_t n = retry_eintr(write(fd, data, size));
-
-		if (n < 0)
-			return -errno;
-		data += n;
-		size -= (size_t)n;
-	}
-	return 0;
-}
-
 /* Outside of the pcalls nothing may raise: process_spawn has made room on the stack,
  * and only values that exist are pushed. */
 int process_run_body(void *context, int result)
@@ -143,7 +130,7 @@ int process_run_body(void *context, int result)
 			body->buffer->length = 0;
 	}
 	fflush(NULL);
-	if (write_all(result, body->buffer->data, body->buffer->length) < 0)
+	if (util_write_all(result, body->buffer->data, body->buffer->length) < 0)
 		return 127; /* nobody reads any more, or it cannot be told */
 	return failed;
 }

@@ -120,6 +120,22 @@ int file_symlink(int root, const char *target, const char *path, struct fault *f
 	return symlinkat(target, p.parent, p.name) < 0 ? fault_set(f, errno, "symlink", "%s", path) : 0;
 }
 
+/* By the descriptor, so that the file is one that this process can reach by itself. */
+int file_link(const char *from, int root, const char *path, struct fault *f)
+{
+	cleanup_fd int source = open_path(-1, from, 0, f);
+	cleanup_place struct place p = { .parent = -1 };
+	char self[32];
+	int rc = source < 0 ? source : find_place(root, path, &p, f);
+
+	if (rc < 0)
+		return rc;
+	snprintf(self, sizeof self, "/proc/self/fd/%d", source);
+	return linkat(AT_FDCWD, self, p.parent, p.name, AT_SYMLINK_FOLLOW) < 0
+		       ? proc_failed(errno, "link", path, f)
+		       : 0;
+}
+
 int file_unlink(int root, const char *path, int flags, struct fault *f)
 {
 	cleanup_place struct place p;

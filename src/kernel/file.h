@@ -37,6 +37,9 @@ int file_mkdir(int root, const char *path, mode_t mode, int parents, struct faul
 
 int file_symlink(int root, const char *target, const char *path, struct fault *f);
 
+/* A second name inside 'root' for a file of the process's own paths. */
+int file_link(const char *from, int root, const char *path, struct fault *f);
+
 /* 'flags' as unlinkat(2): 0, or AT_REMOVEDIR for a directory. */
 int file_unlink(int root, const char *path, int flags, struct fault *f);
 

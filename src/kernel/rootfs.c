@@ -61,19 +61,6 @@ static int make_directories(int root, struct fault *f)
 	return 0;
 }
 
-static int write_all(int fd, const char *data, size_t size)
-{
-	while (size) {
-		ssize_t n = retry_eintr(write(fd, data, size));
-
-		if (n < 0)
-			return -errno;
-		data += n;
-		size -= (size_t)n;
-	}
-	return 0;
-}
-
 static int make_file(int root, const char *path, mode_t mode, const char *data, size_t size, struct fault *f)
 {
 	cleanup_fd int fd = retry_eintr(openat(root, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
@@ -81,7 +68,7 @@ static int make_file(int root, const char *path, mode_t mode, const char *data, 
 
 	if (fd < 0 || fchmod(fd, mode) < 0)
 		return fault_set(f, errno, "open", "%s of the default root", path);
-	rc = write_all(fd, data, size);
+	rc = util_write_all(fd, data, size);
 	return rc < 0 ? fault_set(f, -rc, "write", "%s of the default root", path) : 0;
 }
 

@@ -328,19 +328,6 @@ int step_mknod(struct step *st, struct steps *s, struct fault *f)
 	return -f->error;
 }
 
-static int write_all(int fd, const char *data, size_t size)
-{
-	while (size > 0) {
-		ssize_t n = retry_eintr(write(fd, data, size));
-
-		if (n < 0)
-			return -errno;
-		data += n;
-		size -= (size_t)n;
-	}
-	return 0;
-}
-
 /* A regular file: on a pipe the start would wait for a reader, and a device is not the container's. */
 static int open_for_writing(const char *path, int append, struct fault *f)
 {
@@ -368,7 +355,7 @@ int step_write(struct step *st, struct steps *s, struct fault *f)
 		return fd;
 	if (st->file.mode >= 0 && fchmod(fd, (mode_t)st->file.mode) < 0)
 		return fault_set(f, errno, "chmod", "%s", st->file.path);
-	rc = write_all(fd, st->file.data, strlen(st->file.data));
+	rc = util_write_all(fd, st->file.data, strlen(st->file.data));
 	return rc < 0 ? fault_set(f, -rc, "write", "%s", st->file.path) : 0;
 }
 

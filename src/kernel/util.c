@@ -42,6 +42,19 @@ int util_write_file(int dirfd, const char *path, const char *data)
 	return (size_t)n == length ? 0 : -EIO;
 }
 
+int util_write_all(int fd, const char *data, size_t size)
+{
+	while (size > 0) {
+		ssize_t n = retry_eintr(write(fd, data, size));
+
+		if (n < 0)
+			return -errno;
+		data += n;
+		size -= (size_t)n;
+	}
+	return 0;
+}
+
 int util_each_entry(int dir, int (*visit)(int dir, const char *name, unsigned char type, void *data),
 		    void *data)
 {

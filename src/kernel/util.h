@@ -55,6 +55,9 @@ static inline int take_fd(int *fd)
 	return taken;
 }
 
+/* Writes all of it. Returns 0 or -errno. Child-safe. */
+int util_write_all(int fd, const char *data, size_t size);
+
 /* Reads at most size - 1 bytes of a file and ends them with a zero.
  * Returns the length, or -errno; -EFBIG if there was more. 'dirfd' as openat(2). */
 ssize_t util_read_file(int dirfd, const char *path, char *buf, size_t size);

@@ -50,6 +50,59 @@ describe("luabox.sys.file #root", function()
     assert.is_truthy(file.read("/proc/self/status"):find "^Name:")
   end)
 
+  it("copies, with the mode less what gives rights away", function()
+    in_dir()
+    shell "cd /tmp/file && seq 1000000 >f && chmod 6754 f && mkfifo p && touch there && ln -s f l"
+    file.copy(DIR .. "/l", DIR .. "/g")
+    file.copy(DIR .. "/l", DIR .. "/h", { mode = "4600" })
+    assert.equal("", shell "cd /tmp/file && cmp f g && cmp f h")
+    assert.equal("754 4600", shell "cd /tmp/file && echo $(stat -c %a g h)")
+    assert.equal("open /tmp/file/there: File exists (EEXIST)", refused(file.copy, DIR .. "/f", DIR .. "/there"))
+    assert.equal("", shell "cat /tmp/file/there")
+    for name, code in pairs { p = "Invalid argument (EINVAL)", ["../file"] = "Is a directory (EISDIR)" } do
+      assert.equal(("copy /tmp/file/%s: %s; only a regular file is copied"):format(name, code),
+        refused(file.copy, DIR .. "/" .. name, DIR .. "/x"))
+    end
+    assert.is_false(file.exists(DIR .. "/x"))
+  end)
+
+  it("copies what tells no size, and to another file system; what does not fit leaves nothing", function()
+    in_dir()
+    assert(os.execute "mkdir /tmp/file/t && mount -t tmpfs -o size=64k,nr_inodes=10 t /tmp/file/t")
+    finally(function() os.execute "umount /tmp/file/t; rm -rf /tmp/file" end)
+    file.copy("/proc/self/status", DIR .. "/status")
+    assert.is_truthy(file.read(DIR .. "/status"):find "^Name:.*\nPid:")
+    shell "seq 10000 >/tmp/file/f; seq 20000 >/tmp/file/big"
+    assert.is_false(file.copy(DIR .. "/f", DIR .. "/t/f"))
+    assert.equal("", shell "cmp /tmp/file/f /tmp/file/t/f")
+    assert.equal("copy /tmp/file/t/big: No space left on device (ENOSPC)",
+      refused(file.copy, DIR .. "/big", DIR .. "/t/big"))
+    assert.equal("f", shell "ls /tmp/file/t")
+  end)
+
+  it("copies and links to a place inside a root, whatever its links say", function()
+    in_dir()
+    shell "cd /tmp/file && echo hi >f && mkdir -p root/tmp/file && ln -s /tmp/file root/out && ln -s /tmp/new root/new"
+    file.copy(DIR .. "/f", "/out/copy", { root = DIR .. "/root" })
+    file.link(DIR .. "/f", "/out/link", { root = DIR .. "/root" })
+    assert.equal("hi", shell "cat /tmp/file/root/tmp/file/copy")
+    assert.equal("f root", shell "echo $(ls /tmp/file)")
+    assert.equal("2 2", shell "cd /tmp/file && echo $(stat -c %h f root/tmp/file/link)")
+    for _, f in ipairs { file.copy, file.link } do
+      assert.matches("File exists (EEXIST)", refused(f, DIR .. "/f", "/new", { root = DIR .. "/root" }), 1, true)
+    end
+  end)
+
+  it("links the file that a link leads to, and no directory", function()
+    in_dir()
+    shell "cd /tmp/file && touch f && ln -s f l"
+    file.link(DIR .. "/l", DIR .. "/g")
+    assert.equal("regular empty file 2", shell "stat -c '%F %h' /tmp/file/g")
+    assert.matches("^link /tmp/file/d: Operation not permitted", refused(file.link, DIR, DIR .. "/d"))
+    assert.equal("open /tmp/file/none: No such file or directory (ENOENT)",
+      refused(file.link, DIR .. "/none", DIR .. "/h"))
+  end)
+
   it("writes", function()
     in_dir()
     local path = DIR .. "/f"

@@ -72,6 +72,21 @@ describe("luabox.elf", function()
     assert.equal(dir .. "/lib/libnear.so.1", missing.needed_by)
   end)
 
+  it("reads each library once for several programs", function()
+    local search, real, reads = elf.search(), file.read, {}
+    file.read = function(path, o)
+      reads[path] = (reads[path] or 0) + 1
+      return real(path, o)
+    end
+    finally(function() file.read = real end)
+    for _, path in ipairs { "/bin/ls", "/bin/bash" } do
+      assert.same(elf.dependencies(path), search:dependencies(path))
+      reads = {}
+    end
+    search:dependencies "/bin/cat"
+    assert.same({ ["/bin/cat"] = 1 }, reads)
+  end)
+
   it("keeps to a root", function()
     local root = directory()
     assert(os.execute(("mkdir -p %s/bin %s/lib64 && cp /bin/ls %s/bin"):format(root, root, root)))

@@ -19,6 +19,9 @@ describe("luabox.sys.file", function()
     badargs.check(function(o) file.chown("/nowhere", 0, 0, o) end, { root = { "any" }, nofollow = { "boolean" } }, {},
       { arg = 4 })
     badargs.check(function(o) file.symlink("x", "/nowhere", o) end, { root = { "any" } }, {}, { arg = 3 })
+    badargs.check(function(o) file.link("/nowhere", "/nowhere", o) end, { root = { "any" } }, {}, { arg = 3 })
+    badargs.check(function(o) file.copy("/nowhere", "/nowhere", o) end, { root = { "any" }, mode = MODE }, {},
+      { arg = 3 })
     badargs.check(function(o) file.chmod("/nowhere", "755", o) end, { root = { "any" } }, {}, { arg = 3 })
   end)
 
@@ -32,6 +35,8 @@ describe("luabox.sys.file", function()
       assert.equal("#1 (the path is longer than 4095 bytes)", refusal(file[name], ("x"):rep(4096)), name)
     end
     assert.equal("#2 (the path is empty)", refusal(file.symlink, "x", ""))
+    assert.equal("#2 (the path is empty)", refusal(file.copy, "x", ""))
+    assert.equal("#2 (string expected, got no value)", refusal(file.link, "/nowhere"))
     assert.equal("#2 (string expected, got no value)", refusal(file.write, "/nowhere"))
     assert.equal("#2 ('rwx' is no mode; octal digits such as \"755\" expected)", refusal(file.chmod, "/nowhere", "rwx"))
     assert.equal("#2 (option 'mode': '888' is no mode; octal digits such as \"755\" expected)",
