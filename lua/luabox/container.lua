@@ -65,6 +65,13 @@ end
 
 -- ---- the process ----
 
+-- A cgroup namespace begins where its maker is, and version 1's groups are entered by a step, the first.
+local function begin_in_groups(self, o)
+  if not self.cgroup or #self.cgroup_fds == 0 then return end
+  o.namespaces = o.namespaces:gsub(",cgroup", "")
+  table.insert(o.steps, 2, { "unshare", namespaces = "cgroup" })
+end
+
 local function first_process(self)
   local mapped <close> = root.mapped_tree(self)
   local steps = root.steps(self, mapped)
@@ -75,6 +82,7 @@ local function first_process(self)
   o.namespaces = container_process.NAMESPACES
   o.join = { self.namespace, self.user_namespace }
   o.guard = self.guard
+  begin_in_groups(self, o)
   return sys.process.spawn(o)
 end
 
@@ -162,6 +170,15 @@ function container_methods:host_port(port, protocol)
   for _, map in ipairs(self.ports) do
     if map.container == port and map.protocol == (protocol or "tcp") then return map.published end
   end
+end
+
+--- What its processes have used, as far as it has limits: a container without has no cgroup of its own.
+-- @function container:stat
+-- @treturn ?table as `luabox.sys.cgroup`'s `stat` gives it: `cpu.usage_usec`, `memory.current`, `pids.refused`…
+-- @raise luabox.error if it is not running
+function container_methods:stat()
+  expect_running(self, "ask the usage of")
+  return self.cgroup and self.cgroup:stat()
 end
 
 --- Starts it: links, limits, root, the command. A container that has stopped is started again, with the same links.

@@ -16,7 +16,7 @@ describe("the methods of a container", function()
 
   it("are called with a colon", function()
     for _, name in ipairs {
-      "start", "state", "pid", "run", "check", "call", "wait", "stop", "kill", "delete", "close",
+      "start", "state", "pid", "run", "check", "call", "wait", "stop", "kill", "stat", "delete", "close",
     } do
       assert.equal(("calling '%s' on bad self (luabox.container expected, got no value)"):format(name),
         sentences.refusal(box[name]))
