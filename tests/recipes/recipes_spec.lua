@@ -5,7 +5,19 @@ local INTERPRETER = os.getenv("LUABOX_INTERPRETER") or "build/luabox"
 local LIMIT = 200
 
 -- What a recipe needs of the kernel, as tests/needs.lua has it.
-local NEEDS = { ["lan.lua"] = " #nft #cgroup", ["tutorial_lan.lua"] = " #nft" }
+local NEEDS = {
+  ["bind.lua"] = " #pidfd",
+  ["clocks.lua"] = " #cgroup #pidfd",
+  ["enter.lua"] = " #pidfd",
+  ["hostname.lua"] = " #pidfd",
+  ["isolate.lua"] = " #pidfd",
+  ["lan.lua"] = " #nft #cgroup",
+  ["limits.lua"] = " #cgroup",
+  ["nested_pids.lua"] = " #pidfd",
+  ["pid.lua"] = " #pidfd",
+  ["tutorial_lan.lua"] = " #nft",
+  ["users.lua"] = " #userns",
+}
 
 local recipes = {}
 for name in lfs.dir("recipes") do
