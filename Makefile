@@ -206,9 +206,11 @@ MODULES = \
 	luabox.option_kinds \
 	luabox.options \
 	luabox.port_map \
+	luabox.program_files \
 	luabox.random \
 	luabox.root \
 	luabox.rootfs \
+	luabox.rootfs_programs \
 	luabox.route_list \
 	luabox.scope \
 	luabox.show \

@@ -74,6 +74,13 @@ function M.detached()
   if not ok and failure.code == "ENOSYS" then return "there are no detached mounts: " .. tostring(failure) end
 end
 
+-- A file system whose files can share blocks, on a file of the test's own.
+function M.btrfs()
+  if not contents("/proc/filesystems"):find "\tbtrfs\n" then return "the kernel has no btrfs" end
+  if not lfs.attributes("/dev/loop-control") then return "there are no loop devices" end
+  if not lfs.attributes("/sbin/mkfs.btrfs") then return "there is no mkfs.btrfs" end
+end
+
 local function needs_call(call)
   return function()
     if not require("luabox").sys.system.has_call(call) then return ("the kernel has no %s(2)"):format(call) end

@@ -81,9 +81,13 @@ local function parse(data)
   return elf
 end
 
+-- Most candidates of a search are not there: that is asked first, since an error costs more.
 local function is_regular(path, root)
-  local ok, st = pcall(file.stat, path, { root = root })
-  return ok and st.type == "file"
+  local o = { root = root }
+  local ok, there = pcall(file.exists, path, o)
+  if not (ok and there) then return false end
+  local is_seen, st = pcall(file.stat, path, o)
+  return is_seen and st.type == "file"
 end
 
 --- Reads the headers of an ELF file.
@@ -264,7 +268,8 @@ function search_methods:dependencies(path)
   if not elf then return list end
   local interpreter = elf.interpreter
   if interpreter then
-    list[1] = { name = interpreter, path = is_regular(interpreter, self.root) and interpreter or nil, needed_by = path }
+    list[1] = { name = interpreter, is_loader = true, needed_by = path,
+      path = is_regular(interpreter, self.root) and interpreter or nil }
   end
   self.interpreter, self.is_musl = interpreter, interpreter ~= nil and interpreter:find("ld-musl", 1, true) ~= nil
   add_needed(self, placed(elf, path), list)
@@ -288,8 +293,8 @@ end
 -- look for them without LD_LIBRARY_PATH. What it opens while it runs (plugins, name services) nobody can tell.
 -- @tparam string path of the program
 -- @tparam[opt="/"] string root a directory that it will run in; all paths are meant in it
--- @treturn {table,...} each with `name`, `needed_by` (a path) and `path`, which is nil if it is not there; the loader
---   first. Empty for a program that is linked statically, or no ELF file
+-- @treturn {table,...} each with `name`, `needed_by` (a path) and `path`, which is nil if it is not there; first the
+--   loader, with `is_loader`. Empty for a program that is linked statically, or no ELF file
 -- @raise luabox.error: ENOENT, EACCES, ENOEXEC
 -- @see ld.so(8)
 -- @usage

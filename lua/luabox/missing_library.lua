@@ -27,8 +27,8 @@ function M.explain(result)
   local program, library = find(result.stderr)
   if not program then return end
   result.reason = ("the library '%s', which '%s' needs, is missing in this root"):format(library, program)
-  result.hint = ("copy it there, with what it needs itself: ldd lists it all where '%s' runs; " ..
-    "or take a program that is linked statically"):format(program)
+  result.hint = ("luabox.rootfs.from_programs makes a root with all that '%s' needs, and luabox.elf.dependencies " ..
+    "lists it; or take a program that is linked statically"):format(program)
 end
 
 return M

@@ -20,4 +20,30 @@ function M.default()
   return sys.rootfs.default()
 end
 
+--- A root with some programs of this machine, and what they take to run: their loaders and libraries, found by reading
+-- their headers as the loader would, and the interpreters of scripts. What leads to each is as it is here: `/bin` is a
+-- link to `usr/bin` if it is one. `/dev`, `/etc`, `/proc`, `/root`, `/run`, `/sys` and `/tmp` are there, too. What a
+-- program opens while it runs (plugins, name services, locales) nobody can tell: name it in `files`.
+--
+-- All is root's, and no file is setuid or setgid or has capabilities.
+-- @tparam table o programs, in the list: absolute paths, or names that are looked for in PATH; and
+-- @tparam[opt] {string,...} o.files absolute paths of more: files, with the libraries of those that have any, and
+--   directories with all below
+-- @tparam[opt] string o.to a directory to make it in, empty or not there yet, in place of a tree in memory; it stays
+-- @tparam[opt=false] boolean o.link with `to`: hard links where the file system is the same. Who is root there and
+--   writes to such a file changes the host's. Else files share their blocks until one is written to, where the file
+--   system can (btrfs, xfs), and are copied elsewhere
+-- @treturn luabox.mount|string a detached tree, or `to`
+-- @raise luabox.error that names the program, loader, library or interpreter that is missing, before anything is made;
+--   ENOTEMPTY; whatever the file system refuses, then nothing is left
+-- @see ld.so(8), tmpfs(5)
+-- @usage
+-- local tree <close> = luabox.rootfs.from_programs { "/bin/bash", "ls", "cat", files = { "/etc/passwd" } }
+-- local box <close> = luabox.container { name = "box", rootfs = tree }
+-- box:start()
+-- assert(box:check({ "bash", "-c", "ls -d /bin/ls" }).stdout == "/bin/ls\n")
+function M.from_programs(o)
+  return require("luabox.rootfs_programs").make(o)
+end
+
 return M

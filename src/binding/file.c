@@ -341,14 +341,20 @@ static int do_list(lua_State *L)
 
 /* ---- reading and writing ---- */
 
-/* One read into the buffer, which grows no more than it must. Returns read's count. */
+#define LONGEST_READ 65536
+
+/* One read into the buffer, of as much as it holds already. Returns read's count. */
 static ssize_t read_some(luaL_Buffer *b, int fd)
 {
-	char *to = luaL_prepbuffer(b);
+	size_t held = luaL_bufflen(b), size = held < LUAL_BUFFERSIZE ? LUAL_BUFFERSIZE : held;
+	char *to;
 	ssize_t n;
 
+	if (size > LONGEST_READ)
+		size = LONGEST_READ;
+	to = luaL_prepbuffsize(b, size);
 	do
-		n = read(fd, to, LUAL_BUFFERSIZE);
+		n = read(fd, to, size);
 	while (n < 0 && errno == EINTR);
 	if (n > 0)
 		luaL_addsize(b, (size_t)n);

@@ -45,6 +45,15 @@ local function hold(what, rows, name, field, bar)
   end
 end
 
+-- A bar in milliseconds.
+local function hold_time(what, rows, name, bar)
+  local row = row_of(rows, name)
+  if not row or row.time > bar then
+    broken[#broken + 1] = ("%s: %s, the bar is %d ms"):format(what,
+      row and ("%.1f ms"):format(row.time) or "not measured", bar)
+  end
+end
+
 -- ---- a container's start to exit ----
 
 local function make_root()
@@ -219,6 +228,28 @@ local function compare_memory()
   measure.report("memory of what keeps a container running, without its program", rows, { { "memory", "KiB" } }, out)
 end
 
+-- ---- a root of programs ----
+
+local function compare_programs()
+  local directory = "/tmp/bench/programs"
+  shell("mkdir -p " .. directory)
+  local pipe <close> = assert(io.popen(LUABOX .. " tests/bench/programs.lua list"))
+  local files = pipe:read("a"):gsub("\n", " ")
+  local function process(command)
+    return function()
+      local times = measure.process(command, 3, ("find %s -mindepth 1 -delete"):format(directory))
+      return times and { time = times }
+    end
+  end
+  local rows = measure.interleave({
+    { name = "cp of the same files", sample = process(("cp --parents -t %s %s"):format(directory, files)) },
+    { name = "luabox.rootfs.from_programs", sample = numbers_of("time", LUABOX .. " tests/bench/programs.lua 3") },
+    { name = "ldd and cp, a script", rounds = 2, sample = process("tests/bench/programs_ldd.sh " .. directory) },
+  }, ROUNDS)
+  measure.report("a root of bash and ten tools", rows, { { "time", "ms" } }, out)
+  hold_time("a root of bash and ten tools", rows, "luabox.rootfs.from_programs", 100)
+end
+
 shell "mount -t cgroup2 cgroup2 /sys/fs/cgroup" -- crun runs on no hybrid of the versions
 make_root()
 compare_containers()
@@ -237,6 +268,7 @@ for _, count in ipairs { 1, 100, 1000 } do
 end
 compare_bytes()
 compare_memory()
+compare_programs()
 
 print ""
 for _, line in ipairs(broken) do

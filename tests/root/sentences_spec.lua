@@ -74,8 +74,8 @@ describe("a program that cannot be run #root", function()
   end)
 
   local MISSING = "the library '%s', which '%s' needs, is missing in this root"
-  local COPY = "copy it there, with what it needs itself: ldd lists it all where '%s' runs; " ..
-    "or take a program that is linked statically"
+  local COPY = "luabox.rootfs.from_programs makes a root with all that '%s' needs, and luabox.elf.dependencies " ..
+    "lists it; or take a program that is linked statically"
 
   it("lacks a library", function()
     shell(([==[loader=$(ldd /usr/bin/env | sed -n 's/^[[:space:]]*\(\/[^ ]*\) .*/\1/p')
