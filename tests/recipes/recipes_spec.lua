@@ -7,6 +7,7 @@ local LIMIT = 200
 -- What a recipe needs of the kernel, as tests/needs.lua has it.
 local NEEDS = {
   ["bind.lua"] = " #pidfd",
+  ["chroot.lua"] = " #detached",
   ["clocks.lua"] = " #cgroup #pidfd",
   ["enter.lua"] = " #pidfd",
   ["hostname.lua"] = " #pidfd",
