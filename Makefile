@@ -56,6 +56,7 @@ KERNEL = \
 	guard \
 	idmap \
 	init \
+	ipc \
 	journal \
 	keep_handle \
 	keep_message \
@@ -120,6 +121,7 @@ BINDING = \
 	file \
 	file_copy \
 	handle \
+	ipc \
 	keeper \
 	keeper_claim \
 	keeper_journal \

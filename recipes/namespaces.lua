@@ -22,7 +22,7 @@ local child <close> = process.spawn { program = { "sleep", "60" } }
 -- $ unshare --uts --net sleep 60 &
 local apart <close> = process.spawn { program = { "sleep", "60" }, namespaces = "uts,net" }
 
--- $ for type in $(ls /proc/$$/ns); do cmp <(readlink /proc/$$/ns/$type) <(readlink /proc/PID/ns/$type); done
+-- The types of which a process has another namespace than this one.
 local function differing(pid)
   local types = {}
   for type, id in pairs(ns.of(pid)) do

@@ -7,6 +7,7 @@
 	X(cgroup)                                                                                            \
 	X(error)                                                                                             \
 	X(file)                                                                                              \
+	X(ipc)                                                                                               \
 	X(keeper)                                                                                            \
 	X(mount)                                                                                             \
 	X(namespace)                                                                                         \

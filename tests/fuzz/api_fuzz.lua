@@ -17,9 +17,9 @@ local system = require "system"
 local MODULES = {
   "luabox.address", "luabox.container", "luabox.error", "luabox.gc", "luabox.network", "luabox.port_map",
   "luabox.scope", "luabox.show", "luabox.units", "luabox.sys.capability", "luabox.sys.cgroup", "luabox.sys.error",
-  "luabox.sys.file", "luabox.sys.keeper", "luabox.sys.mount", "luabox.sys.namespace", "luabox.sys.net",
-  "luabox.sys.nft", "luabox.sys.options", "luabox.sys.port", "luabox.sys.process", "luabox.sys.rootfs",
-  "luabox.sys.seccomp", "luabox.sys.signal", "luabox.sys.system",
+  "luabox.sys.file", "luabox.sys.ipc", "luabox.sys.keeper", "luabox.sys.mount", "luabox.sys.namespace",
+  "luabox.sys.net", "luabox.sys.nft", "luabox.sys.options", "luabox.sys.port", "luabox.sys.process",
+  "luabox.sys.rootfs", "luabox.sys.seccomp", "luabox.sys.signal", "luabox.sys.system",
 }
 
 -- What is not called, and why. Nor is luabox.options: it takes a description of options, which is part of a program;

@@ -63,6 +63,20 @@ describe("the recipe of host names #root #pidfd", function()
   end)
 end)
 
+describe("the recipe of message queues #root #pidfd", function()
+  it("has them in one namespace", function()
+    local function queues(pid) return select(2, inside(pid, "--ipc", "ipcs -q"):gsub("\n0x", "")) end
+    recipe.run("ipc.lua", {
+      ["^On the host %(process (%d+)%) there is message queue (%d+)"] = function(pid, id)
+        assert.matches("\n0x00000000 +" .. id .. " ", inside(pid, "--ipc", "ipcs -q"))
+        assert.equal(1, queues(pid))
+      end,
+      ["^Process (%d+) has an ipc namespace of its own, and sees 0"] = function(pid) assert.equal(0, queues(pid)) end,
+      ["^Process (%d+), without the flag, .* sees 1"] = function(pid) assert.equal(1, queues(pid)) end,
+    })
+  end)
+end)
+
 describe("the recipe of bind mounts #root #pidfd", function()
   it("shows them inside only", function()
     local here, usr = output "ls -A /mnt", output "ls -A /usr"

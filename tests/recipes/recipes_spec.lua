@@ -11,6 +11,7 @@ local NEEDS = {
   ["clocks.lua"] = " #cgroup #pidfd",
   ["enter.lua"] = " #pidfd",
   ["hostname.lua"] = " #pidfd",
+  ["ipc.lua"] = " #pidfd",
   ["isolate.lua"] = " #pidfd",
   ["lan.lua"] = " #nft #cgroup",
   ["limits.lua"] = " #cgroup",
