@@ -5,12 +5,17 @@
 #include <stdio.h>
 #include <string.h>
 
+/* The error of the last fault that nobody wanted to see; luabox has one thread. */
+static int unseen;
+
 int fault_set(struct fault *f, int error, const char *op, const char *subject, ...)
 {
 	va_list ap;
 
-	if (!f)
+	if (!f) {
+		unseen = error;
 		return -error;
+	}
 	f->error = error;
 	f->detail[0] = f->hint[0] = '\0';
 	snprintf(f->op, sizeof f->op, "%s", op);
@@ -25,7 +30,7 @@ int fault_hint(struct fault *f, const char *hint, ...)
 	va_list ap;
 
 	if (!f)
-		return 0;
+		return -unseen;
 	va_start(ap, hint);
 	vsnprintf(f->hint, sizeof f->hint, hint, ap);
 	va_end(ap);

@@ -21,7 +21,7 @@ struct fault {
 int fault_set(struct fault *f, int error, const char *op, const char *subject, ...)
 	__attribute__((format(printf, 4, 5)));
 
-/* Adds what to do to a fault that was just set. Returns -f->error. */
+/* Adds what to do to a fault that was just set (null as well). Returns its -error. */
 int fault_hint(struct fault *f, const char *hint, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -29,6 +29,7 @@ static void faults(void)
 	is_integer(strlen(f.op), sizeof f.op - 1, "a long operation is cut");
 	is_integer(strlen(f.subject), sizeof f.subject - 1, "a long subject is cut");
 	is_integer(fault_set(NULL, EPERM, "open", "/x"), -EPERM, "null for nobody who wants to know");
+	is_integer(fault_hint(NULL, "be root"), -EPERM, "whose hint returns the error, too");
 }
 
 static void files(void)
