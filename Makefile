@@ -48,6 +48,14 @@ KERNEL = \
 	clone \
 	clone_stack \
 	close_fds \
+	detective_holder \
+	detective_id \
+	detective_link \
+	detective_mount \
+	detective_namespace \
+	detective_overlay \
+	detective_root \
+	detective_system \
 	exec \
 	fault \
 	file \
@@ -68,6 +76,7 @@ KERNEL = \
 	lack \
 	limits \
 	link \
+	look \
 	mount \
 	mount_plain \
 	mountinfo \

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "kernel/detective.h"
 #include "kernel/util.h"
 
 #define FREEZE_TIMEOUT 2000 /* ms */
@@ -233,15 +234,7 @@ static int attach_to(const struct cg_dir *d, pid_t pid, struct fault *f)
 	if (rc == 0)
 		return 0;
 	fault_set(f, -rc, "attach", "process %d to %s", pid, d->path);
-	if (rc == -ESRCH)
-		fault_hint(f, "there is no such process here, or it is a zombie");
-	if (rc == -EBUSY)
-		fault_hint(f, "cgroup v2 puts no process into a cgroup whose children have controllers");
-	if (rc == -EACCES || rc == -EPERM)
-		fault_hint(f,
-			   "both cgroups and the one above both must belong to this user, the process too");
-	if (rc == -EOPNOTSUPP)
-		fault_hint(f, "its cgroup.type takes no processes: one above it is threaded");
+	detect_cgroup_entry(d->fd, f);
 	return rc;
 }
 

@@ -13,6 +13,7 @@
 
 #include "kernel/cgroup.h"
 #include "kernel/clone_stack.h"
+#include "kernel/detective.h"
 #include "kernel/util.h"
 
 /* A child leaves its stack without unwinding it, and with it what the address sanitizer marked
@@ -83,51 +84,6 @@ static long copy_memory(struct clone_args *a, struct start *s, int *pidfd)
 	return rc < 0 ? -errno : rc;
 }
 
-/* After unshare(CLONE_NEWPID), or setns into a pid namespace. */
-static int children_go_elsewhere(void)
-{
-	struct stat own, children;
-
-	return stat("/proc/self/ns/pid", &own) == 0 &&
-	       (stat("/proc/self/ns/pid_for_children", &children) < 0 || own.st_ino != children.st_ino);
-}
-
-static void explain_cgroup(struct fault *f)
-{
-	if (f->error == EBADF)
-		fault_hint(f, "the cgroup must be a descriptor of a cgroup v2 directory");
-	else if (f->error == EBUSY)
-		fault_hint(f, "cgroup v2 puts no process into a cgroup whose children have controllers");
-	else if (f->error == EOPNOTSUPP)
-		fault_hint(f, "the cgroup's cgroup.type takes no processes: one above it is threaded");
-	else if (f->error == EACCES)
-		fault_hint(f,
-			   "the cgroup, this process's own and the one above both must belong to this user");
-	else if (f->error == ENODEV)
-		fault_hint(f, "the cgroup has been removed");
-}
-
-static void explain(struct fault *f, uint64_t flags)
-{
-	if (f->error == EPERM && (flags & CLONE_NEWUSER))
-		fault_hint(f, "user namespaces are refused here: see user.max_user_namespaces and "
-			      "kernel.unprivileged_userns_clone");
-	else if (f->error == EPERM)
-		fault_hint(f, "new namespaces need root (CAP_SYS_ADMIN), or a user namespace with them");
-	else if (f->error == ENOSPC)
-		fault_hint(
-			f,
-			"the limit on namespaces is reached: see the files user.max_*_namespaces of sysctl");
-	else if (f->error == ENOMEM && children_go_elsewhere())
-		fault_hint(f, "the children of this process go into another pid namespace (unshare or enter "
-			      "\"pid\"), "
-			      "whose first process has ended; nobody can be started in it any more");
-	else if (f->error == EAGAIN)
-		fault_hint(f, "the limit on processes is reached: RLIMIT_NPROC, pids.max or kernel.pid_max");
-	else if (flags & CLONE_INTO_CGROUP)
-		explain_cgroup(f);
-}
-
 pid_t proc_clone(uint64_t flags, int cgroup, int (*child)(void *), void *argument, int *pidfd, pid_t *number,
 		 struct fault *f)
 {
@@ -154,8 +110,7 @@ pid_t proc_clone(uint64_t flags, int cgroup, int (*child)(void *), void *argumen
 		rc = -EBADF; /* as the kernel says */
 	if (rc < 0) {
 		fault_set(f, (int)-rc, "clone", "%s", "");
-		if (f)
-			explain(f, a.flags);
+		detect_clone(a.flags, cgroup, f);
 		return (pid_t)rc;
 	}
 	if (number)

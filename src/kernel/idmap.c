@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#include "kernel/namespace.h"
+#include "kernel/detective.h"
 #include "kernel/util.h"
 
 #define MAP_SIZE 4096 /* a page; the kernel's limit for one write */
@@ -180,18 +180,11 @@ static int run_helper(const struct helper *h, pid_t pid, const struct idmap *map
 	return fault_hint(f, "%s must give this user the outside ids of every range", h->subids);
 }
 
-static int map_failed(int rc, const struct helper *h, pid_t pid, struct fault *f)
+static int map_failed(int rc, int proc, pid_t pid, const struct helper *h, const struct idmap *map,
+		      struct fault *f)
 {
 	fault_set(f, -rc, h->file, "process %d", (int)pid);
-	if (rc == -EPERM)
-		fault_hint(
-			f,
-			"it has been written before (once is all), or the ids are not the caller's to give");
-	else if (rc == -EINVAL)
-		fault_hint(
-			f,
-			"the kernel refuses the ranges: the outside ids must be mapped in the user namespace "
-			"above");
+	detect_id_map(proc, h->file, map, f);
 	return rc;
 }
 
@@ -214,9 +207,9 @@ static int write_or_help(int proc, pid_t pid, const struct helper *h, const stru
 {
 	int rc = write_map(proc, h->file, map);
 
-	if (rc == -EPERM && !is_written(proc, h->file))
+	if (rc == -EPERM && !is_written(proc, h->file) && !detect_unmapped(h->file, map, NULL))
 		return run_helper(h, pid, map, f);
-	return rc < 0 ? map_failed(rc, h, pid, f) : 0;
+	return rc < 0 ? map_failed(rc, proc, pid, h, map, f) : 0;
 }
 
 static int deny_setgroups(int proc, pid_t pid, struct fault *f)
@@ -234,7 +227,7 @@ static int write_gids(int proc, pid_t pid, const struct idmap_request *r, struct
 	if (r->setgroups == IDMAP_SETGROUPS_AUTO && is_own_id(&r->gid, getegid())) {
 		rc = write_map(proc, "gid_map", &r->gid);
 		if (rc != -EPERM || is_written(proc, "gid_map"))
-			return rc < 0 ? map_failed(rc, &newgidmap, pid, f) : 0;
+			return rc < 0 ? map_failed(rc, proc, pid, &newgidmap, &r->gid, f) : 0;
 		rc = deny_setgroups(proc, pid, f);
 		if (rc < 0)
 			return rc;

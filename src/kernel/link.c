@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
+#include "kernel/detective.h"
 #include "kernel/netlink_check.h"
 #include "kernel/route.h"
 
@@ -108,8 +109,6 @@ static void explain_change(const struct net_op *op, struct fault *f)
 	explain_missing(op, f);
 	if (f->error == EXFULL)
 		fault_hint(f, "a bridge takes 1023 ports and no more: use a second bridge");
-	if (f->error == EEXIST)
-		fault_hint(f, "a link of this name is there already");
 	if (f->error == EAFNOSUPPORT) /* addrgenmode */
 		net_explain_family(f);
 	if (f->error == EBUSY)
@@ -127,14 +126,12 @@ static void explain_add(const struct net_op *op, struct fault *f)
 			   op->module);
 	else if (f->error == EOPNOTSUPP && !f->detail[0])
 		fault_hint(f, "this kernel's %s was built without one of the options given", op->module);
-	if (f->error == EEXIST)
-		fault_hint(f, "a link with this name or index, or with its peer's, is there already");
 	if (f->error == ENODEV)
 		fault_hint(f, "the master or the lower link is not in the network namespace the link is for");
 }
 
-static const struct net_verb add_verb = { "link_add", explain_add };
-static const struct net_verb set_verb = { "link_set", explain_change };
+static const struct net_verb add_verb = { "link_add", explain_add, detect_link };
+static const struct net_verb set_verb = { "link_set", explain_change, detect_link };
 static const struct net_verb delete_verb = { "link_delete", explain_missing };
 static const struct net_verb list_verb = { "links", explain_missing };
 static const struct net_verb nsid_verb = { "nsid", NULL };

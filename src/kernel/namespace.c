@@ -14,6 +14,7 @@
 #include <sys/statfs.h>
 #include <sys/wait.h>
 
+#include "kernel/detective.h"
 #include "kernel/util.h"
 
 #ifndef CLONE_NEWTIME
@@ -110,18 +111,6 @@ int ns_open_path(int type, const char *path, struct fault *f)
 	return fault_hint(f, "it is a %s namespace, not %s", ns_type_name(found), ns_type_name(type));
 }
 
-/* What /proc/self/status says under 'key', such as "Threads:"; -1 if nothing. */
-static long status_value(const char *key, int base)
-{
-	char text[4096];
-	const char *at;
-
-	if (util_read_file(AT_FDCWD, "/proc/self/status", text, sizeof text) < 0)
-		return -1;
-	at = strstr(text, key);
-	return at ? strtol(at + strlen(key), NULL, base) : -1;
-}
-
 /* The initial one maps all 2^32 - 1 ids. */
 int ns_in_user_namespace(void)
 {
@@ -133,29 +122,6 @@ int ns_in_user_namespace(void)
 	return n == -EFBIG || !strstr(map, "4294967295");
 }
 
-static void explain_enter(int error, int fd, int types, struct fault *f)
-{
-	int found = ioctl(fd, NS_GET_NSTYPE);
-
-	if (error == EINVAL && found >= 0 && types && !(found & types))
-		fault_hint(f, "the descriptor is of a %s namespace", ns_type_name(found));
-	else if (error == EINVAL && types & CLONE_NEWUSER)
-		fault_hint(
-			f,
-			"a process cannot enter the user namespace it is in, nor any with several threads");
-	else if (error == EINVAL && types & (CLONE_NEWNS | CLONE_NEWTIME) && status_value("Threads:", 10) > 1)
-		fault_hint(f, "a process with several threads cannot do this");
-	else if (error == EINVAL && types & CLONE_NEWPID)
-		fault_hint(f, "only a pid namespace below the present one can be entered");
-	else if (error == EPERM)
-		fault_hint(
-			f,
-			"it takes CAP_SYS_ADMIN in the user namespace that owns the target, and for mnt also "
-			"CAP_SYS_CHROOT; enter that user namespace first, or be root");
-	else if (error == ESRCH)
-		fault_hint(f, "the process has ended");
-}
-
 int ns_enter(int fd, int types, struct fault *f)
 {
 	char names[64];
@@ -165,80 +131,8 @@ int ns_enter(int fd, int types, struct fault *f)
 		return 0;
 	error = errno;
 	fault_set(f, error, "setns", "%s", join_names(types, names, sizeof names));
-	explain_enter(error, fd, types, f);
+	detect_setns(fd, types, f);
 	return -error;
-}
-
-/* A type whose limit is 0, or else the first of them: what ENOSPC is about. */
-static int limit_reached(int types, char *path, size_t size, long *limit)
-{
-	char value[32];
-
-	for (int i = 0; i < NS_TYPES; i++) {
-		if (!(types & ns_types[i].flag))
-			continue;
-		snprintf(path, size, "/proc/sys/user/max_%s_namespaces", ns_types[i].name);
-		if (util_read_file(AT_FDCWD, path, value, sizeof value) < 0)
-			continue;
-		*limit = strtol(value, NULL, 10);
-		if (*limit == 0 || types == ns_types[i].flag)
-			return 1;
-	}
-	return 0;
-}
-
-static void explain_no_space(int types, struct fault *f)
-{
-	char path[64];
-	long limit;
-
-	if (limit_reached(types, path, sizeof path, &limit))
-		fault_hint(
-			f,
-			"%s is %ld (it counts a user's namespaces at every level above too), or user or pid "
-			"namespaces are nested 32 deep",
-			path, limit);
-	else
-		fault_hint(f,
-			   "a limit of /proc/sys/user/max_*_namespaces is reached, or user or pid namespaces "
-			   "are nested 32 deep");
-}
-
-static int file_is(const char *path, const char *start)
-{
-	char text[32];
-
-	return util_read_file(AT_FDCWD, path, text, sizeof text) > 0 && !strncmp(text, start, strlen(start));
-}
-
-static void explain_user_denied(struct fault *f)
-{
-	if (file_is("/proc/sys/kernel/unprivileged_userns_clone", "0"))
-		fault_hint(f, "this system keeps user namespaces from unprivileged users: sysctl "
-			      "kernel.unprivileged_userns_clone is 0");
-	else if (file_is("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1"))
-		fault_hint(f, "AppArmor keeps user namespaces from unprivileged users: sysctl "
-			      "kernel.apparmor_restrict_unprivileged_userns is 1");
-	else
-		fault_hint(f,
-			   "a user namespace cannot be made in a chroot, nor by a user who has no id in the "
-			   "present one, nor where seccomp forbids it");
-}
-
-static void explain_unshare(int error, int types, struct fault *f)
-{
-	if (error == ENOSPC || error == EUSERS)
-		explain_no_space(types, f);
-	else if (error == EPERM && types & CLONE_NEWUSER)
-		explain_user_denied(f);
-	else if (error == EPERM)
-		fault_hint(f, "it takes CAP_SYS_ADMIN: be root, or add \"user\" to the types");
-	else if (error == EINVAL && types & CLONE_NEWUSER && status_value("Threads:", 10) > 1)
-		fault_hint(f, "a process with several threads cannot make itself a user namespace");
-	else if (error == EINVAL)
-		fault_hint(f,
-			   "this kernel lacks one of these types, or pid or time was unshared before and no "
-			   "child was started since");
 }
 
 int ns_unshare(int types, struct fault *f)
@@ -250,7 +144,7 @@ int ns_unshare(int types, struct fault *f)
 		return 0;
 	error = errno;
 	fault_set(f, error, "unshare", "%s", join_names(types, names, sizeof names));
-	explain_unshare(error, types, f);
+	detect_unshare(types, f);
 	return -error;
 }
 
@@ -294,13 +188,7 @@ static int create_by_child(int type, struct fault *f)
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	if (pid < 0) {
 		fault_set(f, error, "clone", "%s", ns_type_name(type));
-		explain_unshare(error, type, f);
-		if (error == EPERM && type != CLONE_NEWUSER) /* no types here to add "user" to */
-			fault_hint(f, geteuid() != 0 && ns_in_user_namespace() > 0
-					      ? "it takes CAP_SYS_ADMIN, and this user namespace makes "
-						"nobody root: "
-						"unshare -U needs -r, too"
-					      : "it takes CAP_SYS_ADMIN: be root");
+		detect_create(type, f);
 		return -error;
 	}
 	/* No exit signal was asked for: __WCLONE, and nobody else's wait() sees it. */

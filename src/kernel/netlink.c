@@ -360,15 +360,21 @@ static int fault_of_op(const struct net_op *op, int error, struct fault *f)
 }
 
 /* The fault of 'op' from the message that refused it. */
-static int refused(const struct net_op *op, const struct nlmsghdr *m, int error, size_t words,
-		   struct fault *f)
+static int refused(const struct net_socket *s, const struct net_queue *q, const struct net_op *op,
+		   const struct nlmsghdr *m, struct fault *f)
 {
+	const struct nlmsghdr *asked = (const struct nlmsghdr *)(q->data.data + op->offset);
+	size_t words;
+	int error = error_of(m, &words);
+
 	fault_of_op(op, error, f);
 	add_words(f, m, words);
 	if (error == EPERM)
 		fault_hint(f, "it takes CAP_NET_ADMIN in the user namespace that owns the network namespace");
 	else if (f && op->verb->explain)
 		op->verb->explain(op, f);
+	if (f && error != EPERM && op->verb->detect)
+		op->verb->detect(s, asked, f);
 	return -error;
 }
 
@@ -436,7 +442,7 @@ static int collect(struct net_socket *s, const struct net_queue *q, size_t first
 			continue; /* late answers to an earlier part */
 		error = error_of(m, &words);
 		if (error && !result)
-			result = refused(&q->ops[first + i], m, error, words, f);
+			result = refused(s, q, &q->ops[first + i], m, f);
 		if (i == last - first)
 			return result;
 	}
@@ -493,7 +499,7 @@ static int gather(struct net_socket *s, const struct net_op *op, struct fault *f
 		changed |= !!(m->nlmsg_flags & NLM_F_DUMP_INTR);
 		if (m->nlmsg_type == NLMSG_ERROR || m->nlmsg_type == NLMSG_DONE) {
 			error = error_of(m, &words);
-			return error ? refused(op, m, error, words, f) : changed;
+			return error ? refused(s, &s->request, op, m, f) : changed;
 		}
 		if (!(m->nlmsg_flags & NLM_F_MULTI))
 			return 0;

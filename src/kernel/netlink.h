@@ -18,12 +18,15 @@
 #define NET_ABSENT (-1)
 
 struct net_op;
+struct net_socket;
 
 /* What a message does, for its error; 'explain' (may be null) adds the hint, after
- * the failure, to a fault that has error, subject and the kernel's sentence. */
+ * the failure, to a fault that has error, subject and the kernel's sentence; 'detect' (may be null) does so
+ * by a look at what there is, with the message. */
 struct net_verb {
 	const char *name;
 	void (*explain)(const struct net_op *op, struct fault *f);
+	void (*detect)(const struct net_socket *s, const struct nlmsghdr *asked, struct fault *f);
 };
 
 struct net_op {

@@ -17,6 +17,7 @@
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 
+#include "kernel/detective.h"
 #include "kernel/fscontext.h"
 #include "kernel/mount.h"
 #include "kernel/mount_plain.h"
@@ -201,16 +202,6 @@ static int make_stage(uint64_t size, struct fault *f)
 	return rc < 0 ? rc : take_fd(&stage);
 }
 
-int mnt_explain_overlay(struct fault *f)
-{
-	if (ns_in_user_namespace() <= 0)
-		return -EINVAL;
-	fault_hint(
-		f,
-		"in a user namespace a directory below which something is mounted cannot be a lower layer");
-	return -EINVAL;
-}
-
 /* The stage stays on the old root and goes with it. */
 static int overlay_on(const struct mnt_root *r, int tree, int late, struct fault *f)
 {
@@ -228,7 +219,9 @@ static int overlay_on(const struct mnt_root *r, int tree, int late, struct fault
 	fd = overlay_by_descriptors(r, stage, attributes, f);
 	if (fd == -EINVAL || fd == -EOPNOTSUPP) /* the latter before Linux 6.5 */
 		fd = overlay_by_paths(r, stage, attributes, f);
-	return fd == -EINVAL ? mnt_explain_overlay(f) : fd;
+	if (fd == -EINVAL)
+		detect_overlay(r->upper, r->work, f);
+	return fd;
 }
 
 /* ---- going in ---- */

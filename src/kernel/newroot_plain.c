@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "kernel/lack.h"
+#include "kernel/detective.h"
 #include "kernel/mount_plain.h"
 #include "kernel/namespace.h"
 #include "kernel/rootfs.h"
@@ -139,7 +140,9 @@ static int layers_on(const struct mnt_root *r, int stage, const struct place *to
 		return upper;
 	work = r->work ? open_dir(AT_FDCWD, r->work, f) : open_dir(stage, "work", f);
 	rc = work < 0 ? work : mount_overlay(r, lower, upper, work, top, f);
-	return rc == -EINVAL ? mnt_explain_overlay(f) : rc;
+	if (rc == -EINVAL)
+		detect_overlay(r->upper, r->work, f);
+	return rc;
 }
 
 int mnt_plain_root(const struct mnt_root *r, int old, struct fault *f)

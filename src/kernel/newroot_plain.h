@@ -15,6 +15,5 @@ int mnt_plain_root(const struct mnt_root *r, int old, struct fault *f);
 uint64_t mnt_root_attributes(const struct mnt_root *r);
 int mnt_make_layers(int stage, struct fault *f);
 int mnt_refuse_root(int error, const char *path, struct fault *f);
-int mnt_explain_overlay(struct fault *f);
 
 #endif

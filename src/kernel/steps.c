@@ -5,10 +5,12 @@
 #include <fcntl.h>
 #include <linux/keyctl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "kernel/detective.h"
 #include "kernel/namespace.h"
 #include "kernel/seccomp.h"
 #include "kernel/spawn.h"
@@ -92,19 +94,28 @@ static const char *path_of(int fd, char *buf, size_t size)
 	return buf;
 }
 
+/* Of the cgroup whose cgroup.procs (version 1: tasks) could not be written. */
+static int enter_failed(int error, int file, struct fault *f)
+{
+	cleanup_fd int cgroup = -1;
+	char path[200];
+
+	fault_set(f, error, "enter cgroup", "%s", path_of(file, path, sizeof path));
+	if (!strrchr(path, '/'))
+		return -error;
+	*strrchr(path, '/') = '\0';
+	cgroup = retry_eintr(open(path, O_PATH | O_DIRECTORY | O_CLOEXEC));
+	detect_cgroup_entry(cgroup, f);
+	return -error;
+}
+
 /* A process that moves itself does not wait for a grace period, as its parent would. */
 int step_cgroup(struct step *st, struct steps *s, struct fault *f)
 {
-	char path[200];
-
 	(void)s;
 	for (size_t i = 0; i < st->cgroup.count; i++)
-		if (retry_eintr(write(st->cgroup.fds[i], "0", 1)) < 0) {
-			int error = errno;
-
-			return fault_set(f, error, "enter cgroup", "%s",
-					 path_of(st->cgroup.fds[i], path, sizeof path));
-		}
+		if (retry_eintr(write(st->cgroup.fds[i], "0", 1)) < 0)
+			return enter_failed(errno, st->cgroup.fds[i], f);
 	return 0;
 }
 

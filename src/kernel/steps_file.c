@@ -12,6 +12,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "kernel/detective.h"
 #include "kernel/mount_plain.h"
 #include "kernel/path.h"
 #include "kernel/steps.h"
@@ -321,10 +322,7 @@ int step_mknod(struct step *st, struct steps *s, struct fault *f)
 		return fchmodat(parent, name, mode, 0) < 0 ? fault_set(f, errno, "chmod", "%s", st->file.path)
 							   : 0;
 	fault_set(f, errno, "mknod", "%s", st->file.path);
-	if (f->error == EPERM)
-		return fault_hint(f,
-				  "needs CAP_MKNOD over the file system, which a user namespace never has: "
-				  "be root of the host, or bind the host's node instead");
+	detect_mknod(f);
 	return -f->error;
 }
 
@@ -400,7 +398,7 @@ int step_chown(struct step *st, struct steps *s, struct fault *f)
 		return 0;
 	fault_set(f, errno, "chown", "%s", st->file.path);
 	if (f->error == EINVAL)
-		return fault_hint(f, "an id that has no mapping in the user namespace");
+		detect_owner(st->file.uid, st->file.gid, f);
 	return -f->error;
 }
 

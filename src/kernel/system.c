@@ -9,6 +9,7 @@
 #include <sys/prctl.h>
 #include <sys/vfs.h>
 
+#include "kernel/detective.h"
 #include "kernel/namespace.h"
 #include "kernel/path.h"
 #include "kernel/util.h"
@@ -76,20 +77,7 @@ static int explain(const char *name, char path[SYS_SYSCTL_SIZE], int error, stru
 	if (error == ENOENT)
 		return explain_missing(name, path, f);
 	fault_set(f, error, "sysctl", "%s", name);
-	switch (error) {
-	case EACCES:
-		return fault_hint(f, "/proc/sys/%s does not allow this to anyone, or only to root", path);
-	case EPERM:
-		return fault_hint(f, "it takes a capability over the namespace that the sysctl belongs to");
-	case EROFS:
-		return fault_hint(
-			f, "/proc/sys is read-only here; set it before it is made so, or from outside");
-	case EISDIR:
-		return fault_hint(f, "it is a directory of sysctls");
-	case ELOOP:
-	case EXDEV:
-		return fault_hint(f, "/proc/sys/%s is not a file of the kernel's own procfs", path);
-	}
+	detect_sysctl(path, f);
 	return -error;
 }
 

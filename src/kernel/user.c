@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "kernel/detective.h"
 #include "kernel/util.h"
 
 /* A user namespace whose owner has forbidden setgroups (as unprivileged ones must)
@@ -24,16 +25,18 @@ static int setgroups_denied(void)
 
 static int set_groups(const struct proc_user *user, struct fault *f)
 {
+	int error;
+
 	if (!user->groups_given && user->uid < 0 && user->gid < 0)
 		return 0;
 	if (syscall(SYS_setgroups, user->group_count, user->groups) == 0)
 		return 0;
 	if (errno == EPERM && !user->groups_given && setgroups_denied())
 		return 0;
-	fault_set(f, errno, "setgroups", "%s", "");
-	if (errno == EPERM)
-		return fault_hint(f, "needs CAP_SETGID, and a user namespace whose setgroups is not 'deny'");
-	return -errno;
+	error = errno;
+	fault_set(f, error, "setgroups", "%s", "");
+	detect_setgroups(f);
+	return -error;
 }
 
 static int set_id(long call, int64_t id, const char *op, const char *capability, struct fault *f)
@@ -45,7 +48,7 @@ static int set_id(long call, int64_t id, const char *op, const char *capability,
 	error = errno;
 	fault_set(f, error, op, "%lld", (long long)id);
 	if (error == EINVAL)
-		return fault_hint(f, "this id has no mapping in the user namespace");
+		detect_id(call == SYS_setresgid ? "gid_map" : "uid_map", id, f);
 	if (error == EPERM)
 		return fault_hint(f, "needs %s; change the user before it is given up", capability);
 	return -error;

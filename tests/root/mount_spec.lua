@@ -124,7 +124,7 @@ describe("luabox.sys.mount #root", function()
           e = select(2, pcall(mount.bind, { source = "/mnt", target = "/mnt/" .. i, flags = "rec" }))
           if e then break end
         end
-        return (tostring(e):gsub("/mnt/%d+", "/mnt/N"))
+        return (tostring(e):gsub("/mnt/%d+", "/mnt/N"):gsub(", and has.*", ""))
       end }
       assert.equal("mount /mnt/N: No space left on device (ENOSPC); the mount namespace may hold "
         .. shell "cat /proc/sys/fs/mount-max" .. " mounts (/proc/sys/fs/mount-max)", child:result())

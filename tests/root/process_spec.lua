@@ -70,7 +70,7 @@ describe("process.spawn in new namespaces #root", function()
     assert.equal("5 6\n", shell("echo $(id -u) $(id -G)",
       { namespaces = "user", uid_map = MAP, gid_map = MAP, uid = 5, gid = 6 }))
     assert.equal("in the child: setresuid 70000: Invalid argument (EINVAL); "
-      .. "this id has no mapping in the user namespace",
+      .. "70000 has no mapping in the user namespace, whose uid_map has 0-65535",
       refused(shell, "true", { namespaces = "user", uid_map = MAP, gid_map = MAP, uid = 70000 }))
   end)
 
