@@ -122,9 +122,11 @@ static void explain_denied(int proc, const char *file, struct fault *f)
 void detect_id_map(int proc, const char *file, const struct idmap *map, struct fault *f)
 {
 	if (f && f->error == EACCES)
-		fault_hint(f, "the process is not to be looked into (it has changed its user, or said so with "
-			      "prctl), so that its files in /proc are root's: let root write the map, or have the "
-			      "process exec a program first");
+		fault_hint(
+			f,
+			"the process is not to be looked into (it has changed its user, or said so with "
+			"prctl), so that its files in /proc are root's: let root write the map, or have the "
+			"process exec a program first");
 	if (!f || (f->error != EPERM && f->error != EINVAL) || detect_unmapped(file, map, f))
 		return;
 	if (f->error == EPERM)
