@@ -74,6 +74,7 @@ KERNEL = \
 	keep_undo \
 	keeper \
 	lack \
+	library \
 	limits \
 	link \
 	look \
@@ -97,6 +98,8 @@ KERNEL = \
 	nft_value \
 	nsscan \
 	path \
+	pcap \
+	pcap_file \
 	pipe \
 	port \
 	port_holder \
@@ -155,6 +158,7 @@ BINDING = \
 	nft_rule \
 	nft_words \
 	options \
+	pcap \
 	port \
 	process \
 	process_body \

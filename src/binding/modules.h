@@ -14,6 +14,7 @@
 	X(net)                                                                                               \
 	X(nft)                                                                                               \
 	X(options)                                                                                           \
+	X(pcap)                                                                                              \
 	X(port)                                                                                              \
 	X(process)                                                                                           \
 	X(rootfs)                                                                                            \
