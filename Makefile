@@ -220,6 +220,11 @@ MODULES = \
 	luabox.ns \
 	luabox.option_kinds \
 	luabox.options \
+	luabox.pcap \
+	luabox.pcap_decode \
+	luabox.pcap_reader \
+	luabox.pcap_text \
+	luabox.pcap_transport \
 	luabox.port_map \
 	luabox.program_files \
 	luabox.random \

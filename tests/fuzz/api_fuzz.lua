@@ -15,11 +15,11 @@ local process = require "luabox.sys.process"
 local system = require "system"
 
 local MODULES = {
-  "luabox.address", "luabox.container", "luabox.error", "luabox.gc", "luabox.network", "luabox.port_map",
+  "luabox.address", "luabox.container", "luabox.error", "luabox.gc", "luabox.network", "luabox.pcap", "luabox.port_map",
   "luabox.scope", "luabox.show", "luabox.units", "luabox.sys.capability", "luabox.sys.cgroup", "luabox.sys.error",
   "luabox.sys.file", "luabox.sys.ipc", "luabox.sys.keeper", "luabox.sys.mount", "luabox.sys.namespace",
-  "luabox.sys.net", "luabox.sys.nft", "luabox.sys.options", "luabox.sys.port", "luabox.sys.process",
-  "luabox.sys.rootfs", "luabox.sys.seccomp", "luabox.sys.signal", "luabox.sys.system",
+  "luabox.sys.net", "luabox.sys.nft", "luabox.sys.options", "luabox.sys.pcap", "luabox.sys.port",
+  "luabox.sys.process", "luabox.sys.rootfs", "luabox.sys.seccomp", "luabox.sys.signal", "luabox.sys.system",
 }
 
 -- What is not called, and why. Nor is luabox.options: it takes a description of options, which is part of a program;
@@ -34,6 +34,7 @@ local BOUNDED = {
   wait = function(a) return { n = 1, a[1] == nil and 0.01 or math.min(tonumber(a[1]) or 0.01, 0.01) } end,
   wait_any = function(a) return { n = 2, a[1], 0.01 } end,
   stop = function() return { n = 1, 0.01 } end,
+  next = function() return { n = 1, 0.01 } end,
 }
 
 -- After these, when they succeed, the worker is another than it was: its rights, limits, root or signals.
@@ -62,6 +63,7 @@ end
 local objects = {
   address = function() return require("luabox.address").parse "10.0.0.1/24" end,
   batch = function() return require("luabox.sys.net").socket():batch() end,
+  capture = function() return require("luabox.pcap").capture { link = "any" } end,
   cgroup = function() return require("luabox.sys.cgroup").create { name = "fuzz" .. math.random(1 << 40) } end,
   container = function() return require("luabox.container") { name = "box" } end,
   error = function() return require("luabox.error").new { op = "open", code = "ENOENT" } end,
@@ -71,6 +73,7 @@ local objects = {
   net = function() return require("luabox.sys.net").socket() end,
   network = function() return require("luabox.network") { name = "lan" } end,
   nft = function() return require("luabox.sys.nft").socket() end,
+  packets = function() return require("luabox.sys.pcap").open { link = "any" } end,
   process = function() return process.spawn { program = { "true" }, stdin = "null" } end,
   scope = function() return require("luabox.scope").new() end,
   tree = function() return require("luabox.sys.mount").open_tree("/tmp", "clone") end,
