@@ -210,12 +210,23 @@ MODULES = \
 	luabox.free_subnet \
 	luabox.gateway \
 	luabox.gc \
+	luabox.iptables \
+	luabox.iptables_listing \
+	luabox.iptables_parse \
+	luabox.iptables_rule \
+	luabox.iptables_values \
+	luabox.iptables_vocabulary \
+	luabox.iptables_words \
 	luabox.json \
 	luabox.keeper \
 	luabox.limits \
 	luabox.ls \
 	luabox.missing_library \
 	luabox.names \
+	luabox.nat \
+	luabox.nat_publish \
+	luabox.nat_rules \
+	luabox.nat_words \
 	luabox.network \
 	luabox.ns \
 	luabox.option_kinds \

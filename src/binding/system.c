@@ -159,14 +159,29 @@ static const char *check_text(lua_State *L, int arg)
 	return text;
 }
 
+struct sysctl {
+	const char *name, *value;
+	char *buffer; /* of SYS_VALUE_SIZE bytes, for what is read */
+	ssize_t length;
+};
+
+static int get_sysctl(void *argument, struct fault *f)
+{
+	struct sysctl *s = argument;
+
+	s->length = sys_sysctl_get(s->name, s->buffer, SYS_VALUE_SIZE, f);
+	return s->length < 0 ? (int)s->length : 0;
+}
+
 /***
 A parameter of the kernel.
 
 Names are as in sysctl(8): `net.ipv4.ip_forward` or `net/ipv4/ip_forward`; a dot in an interface's name is
-written `/` in the first form (`net.ipv4.conf.eth0/100.mtu`). Those of `net` are the ones of this process's
-network namespace.
+written `/` in the first form (`net.ipv4.conf.eth0/100.mtu`).
 @function sysctl
 @string name
+@tparam[opt] luabox.namespace|integer namespace a network namespace of which to read it, for `net.…`; the
+current one by default
 @treturn string the value without the newline at its end
 @raise luabox.error: ENOENT where this kernel or namespace has no such parameter
 @see sysctl(8), proc(5)
@@ -174,22 +189,18 @@ network namespace.
 */
 static int system_sysctl(lua_State *L)
 {
-	const char *name = check_text(L, 1);
+	struct sysctl s = { .name = check_text(L, 1) };
+	int netns = lua_isnoneornil(L, 2) ? -1 : box_checkfd(L, 2);
 	struct fault f;
 	luaL_Buffer b;
-	ssize_t n;
 
-	box_check_sysctl_name(L, 1, NULL, NULL, name);
-	n = sys_sysctl_get(name, luaL_buffinitsize(L, &b, SYS_VALUE_SIZE), SYS_VALUE_SIZE, &f);
-	if (n < 0)
+	box_check_sysctl_name(L, 1, NULL, NULL, s.name);
+	s.buffer = luaL_buffinitsize(L, &b, SYS_VALUE_SIZE);
+	if (net_visit(netns, get_sysctl, &s, &f))
 		return box_raise(L, &f);
-	luaL_pushresultsize(&b, (size_t)n);
+	luaL_pushresultsize(&b, (size_t)s.length);
 	return 1;
 }
-
-struct sysctl {
-	const char *name, *value;
-};
 
 static int set_sysctl(void *argument, struct fault *f)
 {
@@ -212,7 +223,7 @@ assert(luabox.sys.system.sysctl "net.ipv4.ip_forward" == "1")
 */
 static int system_set_sysctl(lua_State *L)
 {
-	struct sysctl s = { check_text(L, 1), check_text(L, 2) };
+	struct sysctl s = { .name = check_text(L, 1), .value = check_text(L, 2) };
 	int netns = lua_isnoneornil(L, 3) ? -1 : box_checkfd(L, 3);
 	struct fault f;
 

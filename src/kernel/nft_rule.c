@@ -451,6 +451,7 @@ static void put_nat(struct builder *w)
 {
 	const struct nft_nat *nat = &w->r->nat;
 	struct nat_registers regs = { 0 };
+	uint32_t flags = nat->flags;
 	struct nftnl_expr *e;
 
 	load_nat(w, &regs);
@@ -459,8 +460,10 @@ static void put_nat(struct builder *w)
 	} else if (nat->kind == NFT_NAT_MASQUERADE) {
 		e = add(w, "masq");
 		set_registers(e, NFTNL_EXPR_MASQ_REG_PROTO_MIN, NFTNL_EXPR_MASQ_REG_PROTO_MAX, regs.port);
-		if (nat->flags)
-			set_u32(e, NFTNL_EXPR_MASQ_FLAGS, nat->flags);
+		/* the others are told by the registers that there are ports */
+		flags |= regs.port[0] ? NF_NAT_RANGE_PROTO_SPECIFIED : 0U;
+		if (flags)
+			set_u32(e, NFTNL_EXPR_MASQ_FLAGS, flags);
 	} else {
 		e = add(w, "redir");
 		set_registers(e, NFTNL_EXPR_REDIR_REG_PROTO_MIN, NFTNL_EXPR_REDIR_REG_PROTO_MAX, regs.port);

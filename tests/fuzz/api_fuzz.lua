@@ -15,7 +15,8 @@ local process = require "luabox.sys.process"
 local system = require "system"
 
 local MODULES = {
-  "luabox.address", "luabox.container", "luabox.error", "luabox.gc", "luabox.network", "luabox.pcap", "luabox.port_map",
+  "luabox.address", "luabox.container", "luabox.error", "luabox.gc", "luabox.nat", "luabox.network", "luabox.pcap",
+  "luabox.port_map",
   "luabox.scope", "luabox.show", "luabox.units", "luabox.sys.capability", "luabox.sys.cgroup", "luabox.sys.error",
   "luabox.sys.file", "luabox.sys.ipc", "luabox.sys.keeper", "luabox.sys.mount", "luabox.sys.namespace",
   "luabox.sys.net", "luabox.sys.nft", "luabox.sys.options", "luabox.sys.pcap", "luabox.sys.port",
@@ -70,6 +71,7 @@ local objects = {
   file_system = function() return require("luabox.sys.mount").fsopen "tmpfs" end,
   keeper = function() return require("luabox.sys.keeper").start() end,
   namespace = function() return require("luabox.sys.namespace").create "net" end,
+  nat = function() return require("luabox.nat").new() end,
   net = function() return require("luabox.sys.net").socket() end,
   network = function() return require("luabox.network") { name = "lan" } end,
   nft = function() return require("luabox.sys.nft").socket() end,

@@ -1,0 +1,414 @@
+--- NAT and packet filter of a machine, in iptables' words: its lines are taken as they are, and made so in nftables.
+--
+-- A handle holds rules in one network namespace, in nftables tables of its own, and with it they are gone, after
+-- SIGKILL too (Linux 5.12; before, the keeper removes them). No other table is touched, and another handle's rules are
+-- not seen.
+--
+-- The chains are iptables' own, at its places and with its policies, but in tables of their own: an ACCEPT here ends
+-- only these. What a chain of another table drops (a FORWARD policy of the host's firewall, Docker's rules) is dropped.
+-- @module luabox.nat
+
+local errors = require "luabox.error"
+local iptables = require "luabox.iptables"
+local keeper = require "luabox.keeper"
+local listing = require "luabox.iptables_listing"
+local nat_rules = require "luabox.nat_rules"
+local nat_words = require "luabox.nat_words"
+local options = require "luabox.options"
+local parse = require "luabox.iptables_parse"
+local scope = require "luabox.scope"
+local sys = require("luabox").sys
+
+local nat_methods = {}
+local nat_mt = { __name = "luabox.nat", __index = nat_methods }
+
+-- What masquerade, publish and accept return, and iptables of a rule that it made.
+local rule_mt = { __name = "luabox.nat_rule" }
+
+local records_of = setmetatable({}, { __mode = "k" }) -- of rules and of entries of lists
+
+local M = {}
+
+local new_spec = { namespace = { "handle" } }
+
+--- Opens the rules of a network namespace. Nothing is made before the first rule.
+-- @tparam[opt] table o
+-- @tparam[opt] luabox.namespace|luabox.fd|integer o.namespace a descriptor of the network namespace, which stays open
+--   as long as the rules; default: the current one. Before Linux 5.12 rules in another one than the run's outlive
+--   SIGKILL, as long as that namespace.
+-- @treturn luabox.nat
+-- @raise luabox.error: EPERM, EINVAL if the descriptor is not of a network namespace
+-- @usage
+-- local rules <close> = luabox.nat.new()
+-- rules:iptables "iptables -A INPUT -p tcp --dport 23 -j DROP"
+-- print(rules)
+function M.new(o)
+  o = options.check(new_spec, o == nil and {} or o, "new")
+  local undo = scope.new()
+  local store = nat_rules.new(undo, o.namespace)
+  return setmetatable({ store = store, undo = undo, namespace = o.namespace, sysctls = {} }, nat_mt)
+end
+
+local function check_open(self, op)
+  if not self.undo then
+    errors.raise { op = op, subject = "luabox.nat", code = "EBADF", message = "the rules are closed" }
+  end
+end
+
+-- ---- rules and lists ----
+
+local function new_rule(records, undo)
+  local rule = setmetatable({ undo = undo }, rule_mt)
+  records_of[rule] = records
+  return rule
+end
+
+local function command_of(record)
+  local t = record.table
+  return ("%s%s %s"):format(t.version == 6 and "ip6tables" or "iptables", t.name == "nat" and " -t nat" or "",
+    listing.line(record))
+end
+
+--- The lines that make such rules.
+function rule_mt:__tostring()
+  local lines = {}
+  for _, record in ipairs(records_of[self]) do
+    if not record.is_gone then lines[#lines + 1] = command_of(record) end
+  end
+  return table.concat(lines, "\n")
+end
+
+local entry_mt = { __tostring = function(self) return command_of(records_of[self][1]) end }
+
+local function entry_of(record, number)
+  local counter = record.counter or { packets = 0, bytes = 0 }
+  local entry = setmetatable({
+    family = record.table.family, table = record.table.name, chain = record.chain.name, number = number,
+    line = record.text, handle = record.handle, packets = counter.packets, bytes = counter.bytes,
+  }, entry_mt)
+  records_of[entry] = { record }
+  return entry
+end
+
+local function append_entries(list, chains)
+  for _, chain in ipairs(chains) do
+    for i, record in ipairs(chain.rules) do list[#list + 1] = entry_of(record, i) end
+  end
+  return list
+end
+
+local list_mt = {}
+
+function list_mt:__tostring()
+  if self.text then return self.text end
+  local lines = {}
+  for i, entry in ipairs(self) do lines[i] = ("%3d  %s"):format(i, entry) end
+  return table.concat(lines, "\n")
+end
+
+-- ---- lines ----
+
+local LINE = { "string", required = true, min = 1, max = 65536 }
+
+local function run(self, version, name, line)
+  line = options.argument(LINE, line, name)
+  local command, problem = parse.line(line, version)
+  if not command then options.fail(name, nil, problem) end
+  check_open(self, name)
+  local result, text = iptables.run(self.store, command, line)
+  if text then return setmetatable(append_entries({ text = text }, result), list_mt) end
+  if type(result) == "table" then return new_rule { result } end
+  return result
+end
+
+--- Does what an iptables command line says. Commands: `-A`, `-I`, `-D` (by rule and by number), `-R`, `-C`, `-N`,
+-- `-X`, `-F`, `-P`, `-L`, `-S`. Tables: filter and nat. Matches: `-s -d -i -o -p`, tcp, udp, multiport, conntrack
+-- `--ctstate`, state, mark, addrtype, comment. Targets: ACCEPT, DROP, REJECT, RETURN, LOG, MASQUERADE, SNAT, DNAT,
+-- REDIRECT, and chains. Words are quoted as for a shell; names of hosts or services are not looked up, and iptables is
+-- not run.
+-- @function nat:iptables
+-- @tparam string line with or without "iptables" or "sudo iptables" at its beginning
+-- @return of -A, -I and -R the rule, for `delete`; of -C whether it is there; of -L and -S a list as `list` gives it,
+--   whose text is what iptables prints (-n or not)
+-- @raise an argument error that names the word that luabox does not know: nothing was done; luabox.error in iptables'
+--   words: no such chain, no such rule, ENOENT; a number that is too big, E2BIG; a chain in use, EBUSY
+-- @see iptables(8), iptables-extensions(8)
+-- @usage
+-- local rules <close> = luabox.nat.new()
+-- rules:iptables "iptables -t nat -A POSTROUTING -s 172.18.0.0/24 ! -o br0 -j MASQUERADE"
+-- print(rules:iptables "iptables -t nat -L -n --line-numbers")
+-- rules:iptables "iptables -t nat -D POSTROUTING 1"
+function nat_methods:iptables(line)
+  return run(self, 4, "iptables", line)
+end
+
+--- The same for IPv6.
+-- @function nat:ip6tables
+-- @tparam string line
+-- @return as `iptables`
+-- @usage
+-- local rules <close> = luabox.nat.new()
+-- rules:ip6tables "ip6tables -A FORWARD -s fd00::/64 -p tcp --dport 22 -j REJECT"
+function nat_methods:ip6tables(line)
+  return run(self, 6, "ip6tables", line)
+end
+
+-- ---- rules from options ----
+
+-- Reads words that were made of options as a rule.
+local function rule_of(where, version, table_name, chain, words)
+  local line = { "-t", table_name, "-A", chain, table.unpack(words) }
+  local command, problem = parse.words(line, version)
+  if not command then options.fail(where, nil, problem) end
+  return command.rule
+end
+
+-- Adds one rule, at a number or at the end.
+local function add_one(self, where, o, table_name, chain, target, at)
+  local version, words = nat_words.version(o), nat_words.of(o)
+  table.move(target, 1, #target, #words + 1, words)
+  local rule = rule_of(where, version, table_name, chain, words)
+  check_open(self, where)
+  local t = self.store:table(version, table_name)
+  local change = self.store:change()
+  local record = change:add(t, t.chains[chain], rule, at)
+  change:commit()
+  return new_rule { record }
+end
+
+local FORWARDING = { [4] = "net/ipv4/ip_forward", [6] = "net/ipv6/conf/all/forwarding" }
+
+-- Sets a sysctl of the namespace to 1 until the handle closes.
+local function switch_on(self, name)
+  if self.sysctls[name] then return end
+  local namespace = self.namespace
+  if not namespace then
+    local token = keeper.get():sysctl { name = name, value = 1 }
+    self.undo:add(function() token:undo() end)
+  elseif sys.system.sysctl(name, namespace) ~= "1" then
+    sys.system.set_sysctl(name, 1, namespace)
+    self.undo:add(function() sys.system.set_sysctl(name, 0, namespace) end)
+  end
+  self.sysctls[name] = true
+end
+
+local masquerade_spec = nat_words.with { ports = nat_words.matches.dport, random = { "boolean" } }
+masquerade_spec.iifname = nil
+
+--- Lets machines behind the host go out with the host's address: MASQUERADE in POSTROUTING. Forwarding is on as long
+-- as the handle is open, and then as before.
+-- @function nat:masquerade
+-- @tparam table o what packets, in nftables' names; each a value, or `{ "!=", value }`
+-- @tparam[opt] string|table o.saddr where from: "172.18.0.0/24"
+-- @tparam[opt] string|table o.daddr where to
+-- @tparam[opt] string|table o.oifname by which link: "eth0", `{ "!=", "br0" }`, "eth*"
+-- @tparam[opt] string|table o.protocol
+-- @tparam[opt] integer|string|table o.sport a port, a range "80-90", a list of them
+-- @tparam[opt] integer|string|table o.dport
+-- @tparam[opt] string|table o.ct_state "established,related"
+-- @tparam[opt] string o.comment
+-- @tparam[opt] integer o.version 4 or 6, of IP; that of the addresses, else 4
+-- @tparam[opt] integer|string o.ports the ports to go out from: "1024-2047"
+-- @tparam[opt=false] boolean o.random whether these are chosen at random
+-- @treturn luabox.nat_rule for `delete`; its text is the iptables line
+-- @raise an argument error; luabox.error
+-- @usage
+-- local rules <close> = luabox.nat.new()
+-- rules:masquerade { saddr = "172.18.0.0/24", oifname = { "!=", "br0" } }
+function nat_methods:masquerade(o)
+  o = options.check(masquerade_spec, o, "masquerade")
+  local target = { "-j", "MASQUERADE" }
+  if o.ports then table.move({ "--to-ports", tostring(o.ports) }, 1, 2, 3, target) end
+  if o.random then target[#target + 1] = "--random" end
+  local rule = add_one(self, "masquerade", o, "nat", "POSTROUTING", target)
+  switch_on(self, FORWARDING[nat_words.version(o)])
+  return rule
+end
+
+local accept_spec = nat_words.with {
+  chain = { "enum", names = { "INPUT", "FORWARD", "OUTPUT" }, default = "FORWARD" },
+  first = { "boolean", default = false },
+}
+
+--- Lets packets through: ACCEPT in a chain of the table filter.
+-- @function nat:accept
+-- @tparam table o what packets, as for `masquerade`
+-- @tparam[opt="FORWARD"] string o.chain "INPUT", "FORWARD" or "OUTPUT"
+-- @tparam[opt=false] boolean o.first whether before the chain's other rules and not after them
+-- @tparam[opt] string|table o.saddr
+-- @tparam[opt] string|table o.daddr
+-- @tparam[opt] string|table o.iifname the link that they come by
+-- @tparam[opt] string|table o.oifname the link that they leave by
+-- @tparam[opt] string|table o.protocol
+-- @tparam[opt] integer|string|table o.sport
+-- @tparam[opt] integer|string|table o.dport
+-- @tparam[opt] string|table o.ct_state
+-- @tparam[opt] string o.comment
+-- @tparam[opt] integer o.version
+-- @treturn luabox.nat_rule for `delete`; its text is the iptables line
+-- @raise an argument error; luabox.error
+-- @usage
+-- local rules <close> = luabox.nat.new()
+-- rules:iptables "iptables -P FORWARD DROP"
+-- rules:accept { iifname = "br0", oifname = { "!=", "br0" } }
+-- rules:accept { oifname = "br0", ct_state = "established,related" }
+function nat_methods:accept(o)
+  o = options.check(accept_spec, o, "accept")
+  return add_one(self, "accept", o, "filter", o.chain, { "-j", "ACCEPT" }, o.first and 1 or nil)
+end
+
+local publish_spec = {
+  ports = { "ports", required = true },
+  to = { "address", prefix = "none", required = true },
+}
+
+local function check_maps(maps, to)
+  for _, map in ipairs(maps) do
+    if map.host == 0 then
+      options.fail("publish", "ports", ("'%s': the host's port must be told; 0 is none here"):format(map.text))
+    end
+    if map.address and map.address.version ~= to.version then
+      options.fail("publish", "ports", ("'%s' is not of the same IP as %s"):format(map.text, to))
+    end
+  end
+end
+
+-- Nobody is to lose a port to a map, nor to take it meanwhile; only the process's own namespace can be asked.
+local function claim(self, o, undo)
+  if self.namespace then return end
+  local any = o.to.version == 4 and "0.0.0.0" or "::"
+  for _, map in ipairs(o.ports) do
+    undo:own(sys.port.claim { port = map.host, protocol = map.protocol, address = tostring(map.address or any) })
+  end
+end
+
+local function add_maps(self, o, way)
+  local change, records = self.store:change(), {}
+  require("luabox.nat_publish").rules(o.ports, o.to, way, function(table_name, chain, words, at)
+    local t = self.store:table(o.to.version, table_name)
+    local rule = rule_of("publish", o.to.version, table_name, chain, words)
+    records[#records + 1] = change:add(t, t.chains[chain], rule, at)
+  end)
+  change:commit()
+  return records
+end
+
+--- Publishes ports of a machine behind the host as the host's own: reachable from other machines, from the host itself
+-- by any of its addresses and by 127.0.0.1, and from the machine's neighbours by the host's address. That is a DNAT in
+-- PREROUTING and in OUTPUT, a MASQUERADE for those whose answers would not come back through the host, an ACCEPT in
+-- FORWARD, and forwarding and route_localnet of the link, which end with the handle. The port is claimed, so that no
+-- program waits on it in vain (not in another namespace than the process's own). Of IPv6, ::1 is left out.
+-- @function nat:publish
+-- @tparam table o
+-- @tparam {string|integer|table,...} o.ports "3033:3000", "10.9.0.1:53:53/udp", as `luabox.port_map` reads them
+-- @tparam string o.to the machine's address
+-- @treturn luabox.nat_rule for `delete`; its text is the iptables lines
+-- @raise an argument error; luabox.error: EADDRINUSE with the process that has the port, ENETUNREACH
+-- @usage
+-- local ns <close> = luabox.sys.namespace.create "net" -- plays the host
+-- local net <close> = luabox.sys.net.socket(ns)
+-- net:link_add { kind = "bridge", name = "br0", up = true }
+-- net:address_add { link = "br0", address = "172.18.0.1/24" }
+-- local rules <close> = luabox.nat.new { namespace = ns }
+-- print(rules:publish { ports = { "3033:3000" }, to = "172.18.0.2" })
+function nat_methods:publish(o)
+  o = options.check(publish_spec, o, "publish")
+  check_maps(o.ports, o.to)
+  check_open(self, "publish")
+  local way = require("luabox.nat_publish").way(o.to, self.namespace)
+  local undo <close> = scope.new()
+  claim(self, o, undo)
+  switch_on(self, FORWARDING[o.to.version])
+  if o.to.version == 4 then
+    self.store:guard(way.link)
+    switch_on(self, ("net/ipv4/conf/%s/route_localnet"):format(way.link))
+  end
+  return new_rule(add_maps(self, o, way), self.undo:own(undo:keep()))
+end
+
+-- ---- list and delete ----
+
+--- Lists the handle's rules: by table and chain, in their order.
+-- @function nat:list
+-- @treturn {table,...} each with `family` ("ip", "ip6"), `table`, `chain`, `number` in the chain, `line` (as
+--   iptables -S writes it after "-A CHAIN"), `handle` (nftables'), `packets` and `bytes`; its text is the whole
+--   iptables line, and the list's text all of them, numbered
+-- @raise luabox.error
+-- @usage
+-- local rules <close> = luabox.nat.new()
+-- rules:accept { iifname = "br0" }
+-- assert(rules:list()[1].line == "-i br0 -j ACCEPT")
+function nat_methods:list()
+  check_open(self, "list")
+  local list = setmetatable({}, list_mt)
+  self.store:each_table(function(t)
+    local chains = nat_rules.chains(t)
+    for _, chain in ipairs(chains) do
+      if #chain.rules > 0 then self.store:read(t, chain) end
+    end
+    append_entries(list, chains)
+  end)
+  return list
+end
+
+local function records_to_delete(self, which)
+  if math.type(which) == "integer" then
+    local list = self:list()
+    if not list[which] then
+      errors.raise { op = "delete", subject = "rule " .. which, code = "ENOENT",
+        message = ("there are %d"):format(#list) }
+    end
+    return records_of[list[which]]
+  end
+  local mt = getmetatable(which)
+  if mt == rule_mt or mt == entry_mt then return records_of[which] end
+  options.fail("delete", nil, "a rule, an entry of list() or its number expected, got " .. type(which))
+end
+
+--- Deletes a rule, or all that `publish` made.
+-- @function nat:delete
+-- @param which what a method returned, an entry of `list()`, or its number there
+-- @raise luabox.error: ENOENT if it is gone already
+-- @usage
+-- local rules <close> = luabox.nat.new()
+-- local rule = rules:accept { iifname = "br0" }
+-- rules:delete(rule)
+-- assert(#rules:list() == 0)
+function nat_methods:delete(which)
+  check_open(self, "delete")
+  local change, count = self.store:change(), 0
+  for _, record in ipairs(records_to_delete(self, which)) do
+    if not self.store:has(record) then options.fail("delete", nil, "the rule is another handle's") end
+    if not record.is_gone then
+      change:remove(record)
+      count = count + 1
+    end
+  end
+  if count == 0 then
+    errors.raise { op = "delete", subject = "rule", code = "ENOENT", message = "it is gone already" }
+  end
+  change:commit()
+  if getmetatable(which) == rule_mt and which.undo then which.undo:close() end
+end
+
+--- Removes all rules of the handle, and puts back what it set. A second call does nothing.
+-- @function nat:close
+-- @raise luabox.error
+function nat_methods:close()
+  local undo = self.undo
+  self.undo = nil
+  if undo then undo:close() end
+end
+
+--- The handle's rules, one a line.
+function nat_mt:__tostring()
+  if not self.undo then return "luabox.nat (closed)" end
+  local list = self:list()
+  return #list > 0 and tostring(list) or "luabox.nat (no rules)"
+end
+
+options.methods(nat_mt.__name, nat_methods)
+nat_mt.__close = errors.closer(nat_methods.close)
+nat_mt.__gc = function(self) pcall(self.close, self) end
+
+return M
