@@ -229,6 +229,7 @@ MODULES = \
 	luabox.nat_words \
 	luabox.network \
 	luabox.ns \
+	luabox.ns_look \
 	luabox.option_kinds \
 	luabox.options \
 	luabox.pcap \

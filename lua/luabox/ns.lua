@@ -2,6 +2,7 @@
 -- What `lsns`, `nsenter` and `ip netns` do. `luabox ls` and `luabox enter` are its commands.
 -- @module luabox.ns
 local errors = require "luabox.error"
+local look = require "luabox.ns_look"
 local options = require "luabox.options"
 local sys = require("luabox").sys
 
@@ -11,120 +12,6 @@ local TYPES = { "cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts" }
 local NAMED = "/run/netns"
 
 -- ---- what there is ----
-
--- What a link of /proc/PID/ns says: "net:[4026531840]".
-local function parse_link(text)
-  local type, id = (text or ""):match "^(%a+):%[(%d+)%]$"
-  return type, math.tointeger(id)
-end
-
-local function contents(path)
-  local ok, text = pcall(sys.file.read, path)
-  return ok and text or ""
-end
-
--- The program and its arguments; a kernel thread, and one that is ending, has but its name.
-local function command_of(pid, name)
-  local text = contents(("/proc/%d/cmdline"):format(pid)):gsub("%z+$", ""):gsub("%c", " ")
-  return text ~= "" and text or name
-end
-
-local function user_names()
-  local names = {}
-  for name, uid in contents("/etc/passwd"):gmatch "([^:\n]+):[^:\n]*:(%d+):[^\n]*" do
-    names[tonumber(uid)] = names[tonumber(uid)] or name
-  end
-  return names
-end
-
--- Namespaces by type and id, made as they are seen.
-local function new_table(types)
-  local seen, list = {}, {}
-  for _, type in ipairs(types) do seen[type] = {} end
-  return seen, list, function(type, id)
-    local of_type = seen[type]
-    if not (of_type and id) then return nil end
-    local entry = of_type[id]
-    if not entry then
-      entry = { type = type, id = id, processes = 0 }
-      of_type[id] = entry
-      list[#list + 1] = entry
-    end
-    return entry
-  end
-end
-
-local function add_processes(entry_of, types, processes)
-  for _, p in ipairs(processes) do
-    for _, type in ipairs(types) do
-      local entry = entry_of(type, p.namespaces[type])
-      if entry then
-        entry.processes = entry.processes + 1
-        if not entry.first or p.pid < entry.first.pid then entry.first = p end
-      end
-    end
-  end
-end
-
-local function add_pins(entry_of)
-  for _, mount in ipairs(sys.mount.list()) do
-    if mount.type == "nsfs" then
-      local entry = entry_of(parse_link(mount.root))
-      if entry then entry.path = entry.path or mount.target end
-    end
-  end
-end
-
--- Those that only a descriptor holds, such as a luabox.network's switch.
-local function add_held(entry_of, processes)
-  for _, p in ipairs(processes) do
-    local directory = ("/proc/%d/fd"):format(p.pid)
-    local ok, names = pcall(sys.file.list, directory)
-    for _, name in ipairs(ok and names or {}) do
-      local found, link = pcall(sys.file.readlink, directory .. "/" .. name)
-      local entry = found and entry_of(parse_link(link))
-      if entry then entry.holder = entry.holder or p.pid end
-    end
-  end
-end
-
-local function open(entry)
-  local ok, ns
-  if entry.first then
-    ok, ns = pcall(sys.namespace.open, entry.type, entry.first.pid)
-  elseif entry.path then
-    ok, ns = pcall(sys.namespace.open, entry.type, entry.path)
-  end
-  return ok and ns or nil
-end
-
--- The ones above are reached from those below, though nobody may be in them.
-local function add_parents(list, entry_of)
-  for _, entry in ipairs(list) do
-    local ns <close> = (entry.type == "pid" or entry.type == "user") and open(entry) or nil
-    local ok, parent = pcall(function() return ns and ns:parent() end)
-    if ok and parent then
-      local _, id = parse_link(parent:id())
-      parent:close()
-      entry.parent = id
-      entry_of(entry.type, id)
-    end
-  end
-end
-
-local function finish(list)
-  local users = user_names()
-  for _, entry in ipairs(list) do
-    local first = entry.first
-    entry.first = nil
-    if first then
-      entry.pid, entry.uid = first.pid, first.uid
-      entry.user, entry.command = users[first.uid] or tostring(first.uid), command_of(first.pid, first.name)
-    end
-  end
-  table.sort(list, function(a, b) return a.id < b.id end)
-  return list
-end
 
 local function only_of(list, pid)
   local own, kept = M.of(pid), {}
@@ -157,22 +44,15 @@ end
 -- @tparam[opt] integer o.pid only those that this process is in
 -- @tparam[opt=false] boolean o.held those, too, that no process is in and only a descriptor holds
 -- @treturn {table,...} in the order of their ids, each with `type`, `id`, `processes` (how many); of the process with
---   the lowest pid in it `pid`, `uid`, `user`, `command`; `path` where one is mounted, `holder` (a pid) with `held`;
---   `parent` (an id) of those of pid and user
+--   the lowest pid in it `pid`, `uid`, `user`, `command`; `path` where one is mounted; with `held` `holder` (a pid) and
+--   `held_at`, the path of its descriptor; `parent` (an id) of those of pid and user
 -- @raise luabox.error: ENOENT if no proc is mounted, ESRCH if there is no process `pid`
 -- @see lsns(8)
 -- @usage
 -- for _, ns in ipairs(luabox.ns.list { types = "net" }) do print(ns.id, ns.processes, ns.command) end
 function M.list(o)
   o = options.check(list_options, o or {}, "list")
-  local types = split(o.types)
-  local _, list, entry_of = new_table(types)
-  local processes = sys.namespace.processes()
-  add_processes(entry_of, types, processes)
-  add_pins(entry_of)
-  if o.held then add_held(entry_of, processes) end
-  add_parents(list, entry_of)
-  finish(list)
+  local list = look.scan(split(o.types), o.held)
   return o.pid and only_of(list, o.pid) or list
 end
 
@@ -183,12 +63,12 @@ end
 -- @usage assert(#luabox.ns.processes(luabox.ns.of().net) > 0)
 function M.processes(id)
   id = options.argument({ "integer", min = 1, required = true }, id, "processes")
-  local users, list = user_names(), {}
+  local users, list = look.user_names(), {}
   for _, p in ipairs(sys.namespace.processes()) do
     for _, own in pairs(p.namespaces) do
       if own == id then
         list[#list + 1] = { pid = p.pid, ppid = p.ppid, uid = p.uid, user = users[p.uid] or tostring(p.uid),
-          command = command_of(p.pid, p.name) }
+          command = look.command_of(p.pid, p.name) }
       end
     end
   end
@@ -210,7 +90,7 @@ function M.of(pid)
   local ids = {}
   for _, type in ipairs(TYPES) do
     if sys.file.exists(directory .. type) or type == "mnt" then
-      local _, id = parse_link(sys.file.readlink(directory .. type))
+      local _, id = look.parse_link(sys.file.readlink(directory .. type))
       ids[type] = id
     end
   end
