@@ -221,6 +221,16 @@ MODULES = \
 	luabox.keeper \
 	luabox.limits \
 	luabox.ls \
+	luabox.map \
+	luabox.map_command \
+	luabox.map_dot \
+	luabox.map_join \
+	luabox.map_lines \
+	luabox.map_names \
+	luabox.map_nat \
+	luabox.map_part \
+	luabox.map_read \
+	luabox.map_text \
 	luabox.missing_library \
 	luabox.names \
 	luabox.nat \
@@ -229,6 +239,7 @@ MODULES = \
 	luabox.nat_words \
 	luabox.network \
 	luabox.ns \
+	luabox.ns_find \
 	luabox.ns_look \
 	luabox.option_kinds \
 	luabox.options \

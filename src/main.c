@@ -22,6 +22,7 @@ static const struct command {
 	{ "enter", "luabox.enter" },
 	{ "gc", "luabox.gc" },
 	{ "ls", "luabox.ls" },
+	{ "map", "luabox.map_command" },
 };
 
 /* ---- running chunks ---- */

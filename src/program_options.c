@@ -37,7 +37,8 @@ void program_options_help(const char *name)
 	       "  doctor    say what is missing here to run containers\n"
 	       "  enter     run a program in the namespaces of a process\n"
 	       "  gc        undo what killed runs left\n"
-	       "  ls        list namespaces\n");
+	       "  ls        list namespaces\n"
+	       "  map       draw the network namespaces and what is connected\n");
 }
 
 /* Reads the option at argv[i]; returns how many words it takes, or 0 if it is wrong. */

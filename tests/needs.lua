@@ -81,6 +81,10 @@ function M.btrfs()
   if not lfs.attributes("/sbin/mkfs.btrfs") then return "there is no mkfs.btrfs" end
 end
 
+function M.graphviz()
+  if not succeeds "dot -V" then return "Graphviz is not installed" end
+end
+
 local function needs_call(call)
   return function()
     if not require("luabox").sys.system.has_call(call) then return ("the kernel has no %s(2)"):format(call) end

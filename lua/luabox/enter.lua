@@ -1,5 +1,6 @@
 --- `luabox enter`: a program in the namespaces of another process, with nsenter's options.
 -- @module luabox.enter
+local find = require "luabox.ns_find"
 local ns = require "luabox.ns"
 local sys = require("luabox").sys
 
@@ -57,51 +58,6 @@ local function read(arguments)
   return o.target and o, "a process or a name is needed"
 end
 
--- ---- who is meant ----
-
-local function host_name(pid)
-  local ok, name = pcall(ns.call, pid, { types = "uts" }, sys.system.hostname)
-  return ok and name or nil
-end
-
--- Whether 'a' stands for its UTS namespace rather than 'b': who made it may be there as well, outside of the others.
-local function is_further_in(a, b, own)
-  if not b then return true end
-  local a_in, b_in = a.namespaces.pid ~= own.pid, b.namespaces.pid ~= own.pid
-  if a_in ~= b_in then return a_in end
-  return a.pid < b.pid
-end
-
--- A process in each UTS namespace with this host name, other than our own.
-local function containers(name)
-  local own, first, found = ns.of(), {}, {}
-  for _, p in ipairs(sys.namespace.processes()) do
-    local id = p.namespaces.uts
-    if id and id ~= own.uts and is_further_in(p, first[id], own) then first[id] = p end
-  end
-  for _, p in pairs(first) do
-    if host_name(p.pid) == name then found[#found + 1] = p.pid end
-  end
-  table.sort(found)
-  return found
-end
-
--- A pid, or the handle of a named namespace; or nil and what is wrong.
-local function resolve(target)
-  local pid = math.tointeger(tonumber(target))
-  if pid then return pid > 0 and pid or nil, ("'%s' is not a pid"):format(target) end
-  for _, name in ipairs(ns.names()) do
-    if name == target then return nil, nil, ns.open(name) end
-  end
-  local found = containers(target)
-  if #found == 1 then return found[1] end
-  if #found > 1 then
-    return nil, ("'%s' is the host name of several: processes %s"):format(target, table.concat(found, ", "))
-  end
-  return nil, ("there is no network namespace and no container with the name '%s'; `luabox ls` shows what there is")
-    :format(target)
-end
-
 local function run(o, pid, namespace)
   local command = #o.command > 0 and o.command or { os.getenv "SHELL" or "/bin/sh" }
   if namespace then
@@ -128,7 +84,7 @@ function M.main(arguments)
     io.stderr:write(("luabox enter: %s\n"):format(problem), USAGE)
     return 2
   end
-  local pid, unknown, namespace = resolve(o.target)
+  local pid, unknown, namespace = find.one(o.target)
   if unknown and not pid then
     io.stderr:write(("luabox enter: %s\n"):format(unknown))
     return 125

@@ -121,7 +121,7 @@ static const struct box_name flag_names[] = {
 	{ "optimistic", IFA_F_OPTIMISTIC },       { 0 }
 };
 
-static void push_address(lua_State *L, struct net_call *c, const struct nlmsghdr *m)
+static void push_address(lua_State *L, struct net_call *c, const struct nlmsghdr *m, int is_elsewhere)
 {
 	static const struct net_field fields[] = { { IFA_LABEL, FIELD_TEXT, "label" }, { 0 } };
 	const struct ifaddrmsg *h = NLMSG_DATA(m);
@@ -130,7 +130,10 @@ static void push_address(lua_State *L, struct net_call *c, const struct nlmsghdr
 	net_attributes(m, sizeof *h, a, IFA_MAX);
 	own = a[IFA_LOCAL] ? a[IFA_LOCAL] : a[IFA_ADDRESS];
 	lua_createtable(L, 0, 8);
-	net_set_link(L, c, "link", "link_index", (int)h->ifa_index);
+	if (is_elsewhere)
+		box_set_integer(L, "link_index", h->ifa_index);
+	else
+		net_set_link(L, c, "link", "link_index", (int)h->ifa_index);
 	net_set_word(L, "family", h->ifa_family, net_families);
 	if (a[IFA_LOCAL] && a[IFA_ADDRESS] && nla_len(a[IFA_LOCAL]) == nla_len(a[IFA_ADDRESS]) &&
 	    memcmp(nla_data(a[IFA_LOCAL]), nla_data(a[IFA_ADDRESS]), (size_t)nla_len(a[IFA_LOCAL])) != 0) {
@@ -146,11 +149,6 @@ static void push_address(lua_State *L, struct net_call *c, const struct nlmsghdr
 	lua_setfield(L, -2, "flags");
 }
 
-struct filter {
-	int64_t family;
-	struct net_ref link;
-};
-
 /***
 Lists addresses.
 Each has `link` and `link_index`, `family` ("inet" or "inet6"), `address` with its prefix length, `peer`,
@@ -159,17 +157,22 @@ Each has `link` and `link_index`, `family` ("inet" or "inet6"), `address` with i
 @tparam[opt] table filter
 @tparam[opt] string|integer filter.link
 @string[opt] filter.family
+@int[opt] filter.nsid those of another network namespace, by the number that this one knows it by; they have
+no `link`
 @treturn {table,...}
 @usage for _, a in ipairs(luabox.sys.net.addresses { family = "inet" }) do print(a.link, a.address) end
 */
 static int addresses(lua_State *L)
 {
 	static const struct box_opt filter_options[] = {
-		{ "family", BOX_ENUM, offsetof(struct filter, family), .names = net_families },
-		{ "link", BOX_CUSTOM, offsetof(struct filter, link), .read = net_read_ref },
+		{ "family", BOX_ENUM, offsetof(struct net_address_filter, family), .names = net_families },
+		{ "link", BOX_CUSTOM, offsetof(struct net_address_filter, link), .read = net_read_ref },
+		{ "nsid", BOX_INT, offsetof(struct net_address_filter, nsid), .min = 0, .max = INT32_MAX },
 		{ 0 }
 	};
-	struct filter filter = { .family = AF_UNSPEC, .link.index = NET_ABSENT };
+	struct net_address_filter filter = { .family = AF_UNSPEC,
+					     .link.index = NET_ABSENT,
+					     .nsid = NET_ABSENT };
 	int arg = net_argument(L), rc;
 	const struct nlmsghdr *m;
 	lua_Integer count = 0;
@@ -178,11 +181,13 @@ static int addresses(lua_State *L)
 
 	if (!lua_isnoneornil(L, arg))
 		box_options(L, arg, filter_options, &filter);
+	if (filter.nsid >= 0 && filter.link.name)
+		box_option_error(L, arg, NULL, "link", "with nsid it is an index in that network namespace");
 	net_call_begin(L, &c);
-	rc = net_address_query(&c.n->socket, (int)filter.family, &filter.link, &c.fault);
+	rc = net_address_query(&c.n->socket, &filter, &c.fault);
 	lua_newtable(L);
 	while (rc >= 0 && (m = net_next(&c.n->socket, &offset, RTM_NEWADDR, sizeof(struct ifaddrmsg)))) {
-		push_address(L, &c, m);
+		push_address(L, &c, m, filter.nsid >= 0);
 		lua_rawseti(L, -2, ++count);
 	}
 	net_call_finish(L, &c, rc);

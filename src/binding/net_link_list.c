@@ -147,7 +147,7 @@ static void set_statistics(lua_State *L, const struct nlattr *a)
 
 /* The other end of a veth, or the lower link of the other kinds; in another
  * namespace its index means something only there. */
-static void set_other(lua_State *L, struct net_call *c, const struct nlattr **a)
+static void set_other(lua_State *L, struct net_call *c, const struct nlattr **a, int is_elsewhere)
 {
 	uint32_t index = net_get_u32(a[IFLA_LINK], 0);
 	const struct nlattr *info[IFLA_INFO_MAX + 1];
@@ -160,7 +160,7 @@ static void set_other(lua_State *L, struct net_call *c, const struct nlattr **a)
 	box_set_integer(L, "index", index);
 	if (a[IFLA_LINK_NETNSID])
 		box_set_integer(L, "nsid", (int32_t)net_get_u32(a[IFLA_LINK_NETNSID], 0));
-	else if (net_find_name(L, c, (int)index, name))
+	else if (!is_elsewhere && net_find_name(L, c, (int)index, name))
 		box_set_text(L, "name", name);
 	lua_setfield(L, -2, is_text(info[IFLA_INFO_KIND], "veth") ? "peer" : "link");
 }
@@ -192,7 +192,19 @@ static void set_families(lua_State *L, const struct nlattr *nest)
 	lua_setfield(L, -2, "ipv4");
 }
 
-static void push_link(lua_State *L, struct net_call *c, const struct nlmsghdr *m)
+/* A port's bridge. */
+static void set_master(lua_State *L, struct net_call *c, const struct nlattr *master, int is_elsewhere)
+{
+	int index = (int)net_get_u32(master, 0);
+
+	if (master && is_elsewhere)
+		box_set_integer(L, "master_index", index);
+	else if (master)
+		net_set_link(L, c, "master", "master_index", index);
+}
+
+/* Names of other links can only be asked for in the socket's own namespace. */
+static void push_link(lua_State *L, struct net_call *c, const struct nlmsghdr *m, int is_elsewhere)
 {
 	const struct ifinfomsg *h = NLMSG_DATA(m);
 	const struct nlattr *a[IFLA_MAX + 1];
@@ -205,10 +217,9 @@ static void push_link(lua_State *L, struct net_call *c, const struct nlmsghdr *m
 	box_push_flags(L, h->ifi_flags, net_link_flags);
 	lua_setfield(L, -2, "flags");
 	net_push_fields(L, a, fields);
-	if (a[IFLA_MASTER])
-		net_set_link(L, c, "master", "master_index", (int)net_get_u32(a[IFLA_MASTER], 0));
+	set_master(L, c, a[IFLA_MASTER], is_elsewhere);
 	set_info(L, a[IFLA_LINKINFO]);
-	set_other(L, c, a);
+	set_other(L, c, a, is_elsewhere);
 	set_families(L, a[IFLA_AF_SPEC]);
 	set_statistics(L, a[IFLA_STATS64]);
 }
@@ -221,7 +232,7 @@ static int in_group(const struct nlmsghdr *m, int64_t group)
 	return group < 0 || net_get_u32(a[IFLA_GROUP], 0) == group;
 }
 
-static void push_links(lua_State *L, struct net_call *c, int64_t group)
+static void push_links(lua_State *L, struct net_call *c, const struct net_link_filter *filter)
 {
 	const struct nlmsghdr *m;
 	lua_Integer count = 0;
@@ -229,9 +240,9 @@ static void push_links(lua_State *L, struct net_call *c, int64_t group)
 
 	lua_newtable(L);
 	while ((m = net_next(&c->n->socket, &offset, RTM_NEWLINK, sizeof(struct ifinfomsg)))) {
-		if (!in_group(m, group))
+		if (!in_group(m, filter->group))
 			continue;
-		push_link(L, c, m);
+		push_link(L, c, m, filter->nsid >= 0);
 		lua_rawseti(L, -2, ++count);
 	}
 }
@@ -251,6 +262,8 @@ multicast, collisions).
 @string[opt] filter.kind
 @tparam[opt] string|integer filter.master only the ports of this one
 @int[opt] filter.group
+@int[opt] filter.nsid those of another network namespace, by the number that this one knows it by; what `nsid`
+says of them is this one's number too, and they have no `master` and no names of `peer` and `link`
 @treturn {table,...}
 @see ip-link(8)
 @usage for _, link in ipairs(luabox.sys.net.links()) do print(link.name, link.address,
@@ -262,20 +275,24 @@ static int link_list(lua_State *L)
 		{ "kind", BOX_ENUM, offsetof(struct net_link_filter, kind), .names = net_kinds },
 		{ "master", BOX_CUSTOM, offsetof(struct net_link_filter, master), .read = net_read_ref },
 		{ "group", BOX_INT, offsetof(struct net_link_filter, group), .min = 0, .max = INT32_MAX },
+		{ "nsid", BOX_INT, offsetof(struct net_link_filter, nsid), .min = 0, .max = INT32_MAX },
 		{ 0 }
 	};
 	struct net_link_filter filter = {
-		{ NULL, NET_ABSENT }, { NULL, NET_ABSENT }, NET_ABSENT, NET_ABSENT
+		{ NULL, NET_ABSENT }, { NULL, NET_ABSENT }, NET_ABSENT, NET_ABSENT, NET_ABSENT
 	};
 	int arg = net_argument(L), rc;
 	struct net_call c;
 
 	if (!lua_isnoneornil(L, arg))
 		box_options(L, arg, options, &filter);
+	if (filter.nsid >= 0 && filter.master.name)
+		box_option_error(L, arg, NULL, "master",
+				 "with nsid it is an index in that network namespace");
 	net_call_begin(L, &c);
 	rc = net_link_query(&c.n->socket, &filter, &c.fault);
 	if (rc >= 0)
-		push_links(L, &c, filter.group);
+		push_links(L, &c, &filter);
 	net_call_finish(L, &c, rc);
 	return 1;
 }
@@ -300,7 +317,7 @@ static int link_get(lua_State *L)
 	if (rc >= 0 && !(m = net_only(&c.n->socket, RTM_NEWLINK, sizeof(struct ifinfomsg), &c.fault)))
 		rc = -EBADMSG;
 	if (m)
-		push_link(L, &c, m);
+		push_link(L, &c, m, 0);
 	else
 		lua_pushnil(L);
 	net_call_finish(L, &c, rc == -ENODEV ? 0 : rc);

@@ -100,16 +100,18 @@ int net_address_delete(struct net_socket *s, struct net_queue *q, const struct n
 	return put_address(s, q, RTM_DELADDR, 0, a, &delete_verb, f);
 }
 
-int net_address_query(struct net_socket *s, int family, const struct net_ref *link, struct fault *f)
+int net_address_query(struct net_socket *s, const struct net_address_filter *filter, struct fault *f)
 {
-	int64_t index = net_index(s, link, &list_verb, f);
-	struct ifaddrmsg h = { .ifa_family = (uint8_t)family, .ifa_index = (uint32_t)index };
+	int64_t index = net_index(s, &filter->link, &list_verb, f);
+	struct ifaddrmsg h = { .ifa_family = (uint8_t)filter->family, .ifa_index = (uint32_t)index };
 	int rc;
 
 	if (index < 0)
 		return (int)index;
 	net_queue_reset(&s->request);
 	net_begin(&s->request, RTM_GETADDR, NLM_F_DUMP, &h, sizeof h);
+	if (filter->nsid >= 0)
+		net_put_u32(&s->request, IFA_TARGET_NETNSID, (uint32_t)filter->nsid);
 	rc = net_end(&s->request, &list_verb, f, "%s", "");
 	return rc < 0 ? rc : net_query(s, f);
 }

@@ -20,7 +20,12 @@ int net_address_add(struct net_socket *s, struct net_queue *q, const struct net_
 int net_address_delete(struct net_socket *s, struct net_queue *q, const struct net_ifaddr *a,
 		       struct fault *f);
 
-/* 'family' AF_UNSPEC: all; 'link' not given: of all links. */
-int net_address_query(struct net_socket *s, int family, const struct net_ref *link, struct fault *f);
+struct net_address_filter {
+	int64_t family; /* AF_UNSPEC: all */
+	struct net_ref link;
+	int64_t nsid; /* as net_link_filter's */
+};
+
+int net_address_query(struct net_socket *s, const struct net_address_filter *filter, struct fault *f);
 
 #endif

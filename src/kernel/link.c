@@ -518,6 +518,8 @@ static int query_all(struct net_socket *s, const struct net_link_filter *filter,
 		return (int)master;
 	net_queue_reset(&s->request);
 	net_begin(&s->request, RTM_GETLINK, NLM_F_DUMP, &h, sizeof h);
+	if (filter->nsid >= 0)
+		net_put_u32(&s->request, IFLA_TARGET_NETNSID, (uint32_t)filter->nsid);
 	if (master > 0)
 		net_put_u32(&s->request, IFLA_MASTER, (uint32_t)master);
 	if (filter->kind >= 0) {

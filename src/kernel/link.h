@@ -100,6 +100,7 @@ int net_link_delete(struct net_queue *q, const struct net_ref *link, int64_t gro
 struct net_link_filter {
 	struct net_ref link, master; /* 'link' given: that one alone */
 	int64_t kind, group;
+	int64_t nsid; /* of another namespace, by the number that the socket's knows it by */
 };
 
 /* Asks for one link or all. 'group' is not the kernel's to filter by. */

@@ -346,9 +346,9 @@ static void test_overrun(struct net_queue *q)
 static void test_dump(void)
 {
 	struct script s = begin_script();
-	struct net_link_filter all = { .link.index = NET_ABSENT,
-				       .master.index = NET_ABSENT,
-				       .kind = NET_ABSENT };
+	struct net_link_filter all = {
+		.link.index = NET_ABSENT, .master.index = NET_ABSENT, .kind = NET_ABSENT, .nsid = NET_ABSENT
+	};
 	const struct nlmsghdr *m;
 	size_t offset = 0;
 
@@ -369,9 +369,9 @@ static void test_dump(void)
 /* Whatever comes, reading it ends, within its bounds. */
 static void test_garbage(void)
 {
-	struct net_link_filter all = { .link.index = NET_ABSENT,
-				       .master.index = NET_ABSENT,
-				       .kind = NET_ABSENT };
+	struct net_link_filter all = {
+		.link.index = NET_ABSENT, .master.index = NET_ABSENT, .kind = NET_ABSENT, .nsid = NET_ABSENT
+	};
 	unsigned int seed = 1;
 	int ended = 0;
 

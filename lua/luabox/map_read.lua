@@ -1,0 +1,80 @@
+--- What one network namespace has: its links with their addresses, and its NAT.
+-- Internal: a part of `luabox.map`, for nobody else.
+-- @module luabox.map_read
+local map_nat = require "luabox.map_nat"
+local sys = require("luabox").sys
+
+local M = {}
+
+-- Kinds that come in pairs; of all others `link` is the lower link.
+local PAIRED = { veth = true, netkit = true, vxcan = true }
+
+-- What of a kind's options a picture has room for.
+local OPTIONS = { "id", "mode", "vlan_filtering", "remote" }
+
+local function state_of(link)
+  if not link.up then return "down" end
+  if link.operstate == "lowerlayerdown" or link.operstate == "down" then return "no carrier" end
+  return link.operstate == "dormant" and "dormant" or "up"
+end
+
+local function options_of(data)
+  local options = {}
+  for _, name in ipairs(OPTIONS) do options[name] = data[name] end
+  return next(options) and options or nil
+end
+
+local function node_of(link)
+  local other = link.peer or link.link
+  return {
+    name = link.name, index = link.index, kind = link.kind or link.type, state = state_of(link), mtu = link.mtu,
+    mac = link.address, addresses = {}, master = link.master_index, port = link.port and link.port.state,
+    options = link.data and options_of(link.data),
+    peer = PAIRED[link.kind] and other or nil, lower = not PAIRED[link.kind] and other or nil,
+  }
+end
+
+local function text_of(address)
+  return address.peer and ("%s peer %s"):format(address.address, address.peer) or address.address
+end
+
+--- Reads links and addresses.
+-- @tparam luabox.netlink socket
+-- @tparam[opt] integer nsid of another namespace, as the socket's knows it
+-- @treturn {table,...} links in the order of their indexes
+-- @treturn {[integer]=table} the same by index
+-- @raise luabox.error
+function M.links(socket, nsid)
+  local list, by_index = {}, {}
+  for i, link in ipairs(socket:links { nsid = nsid }) do
+    list[i] = node_of(link)
+    by_index[link.index] = list[i]
+  end
+  table.sort(list, function(a, b) return a.index < b.index end)
+  for _, address in ipairs(socket:addresses { nsid = nsid }) do
+    local link = by_index[address.link_index]
+    if link then link.addresses[#link.addresses + 1] = text_of(address) end
+  end
+  return list, by_index
+end
+
+-- A kernel without nftables has none of its rules either.
+local LACKING = { EPROTONOSUPPORT = true, EOPNOTSUPP = true, ENOENT = true, EAFNOSUPPORT = true }
+
+--- Reads NAT and port maps.
+-- @tparam ?luabox.namespace namespace our own by default
+-- @treturn {table,...} as `luabox.map_nat.read` gives them
+-- @treturn ?string why not all are there
+function M.nat(namespace)
+  local ok, list, problem = pcall(function()
+    local nft <close> = sys.nft.socket(namespace)
+    return map_nat.read(nft)
+  end)
+  if ok then return list, problem end
+  if type(list) == "table" and list.signal then error(list, 0) end
+  local code = type(list) == "table" and list.code
+  if LACKING[code] then return {} end
+  return {}, code == "EPERM" and "it takes CAP_NET_ADMIN" or tostring(list)
+end
+
+return M
