@@ -230,6 +230,7 @@ MODULES = \
 	luabox.map_nat \
 	luabox.map_part \
 	luabox.map_read \
+	luabox.map_rows \
 	luabox.map_text \
 	luabox.missing_library \
 	luabox.names \

@@ -2,11 +2,12 @@
 -- A namespace that is joined with one other only stands on its right, at the link that leads to it.
 -- @module luabox.map_text
 local map_lines = require "luabox.map_lines"
+local map_rows = require "luabox.map_rows"
 
 local M = {}
 
-local WIDTH, GAP = 100, 4
-local FRAME = 4 -- a border and a blank on each side
+local WIDTH = 100
+local GAP, FRAME = map_rows.GAP, map_rows.FRAME
 local LEFT, LEFT_TITLE = 48, 30 -- the widest inside of a box with others on its right, at first
 
 -- ---- who stands where ----
@@ -61,13 +62,10 @@ local function order_of(graph, sets, leaf_of)
     if seen[namespace.id] or leaf_of[namespace.id] then return end
     seen[namespace.id] = true
     order[#order + 1] = namespace
-    for _, link in ipairs(namespace.links) do
-      local far = far_of(link)
-      if far and graph.by_id[far] then visit(graph.by_id[far]) end
-    end
-    for _, other in ipairs(graph.namespaces) do
-      if sets[namespace.id][other.id] then visit(other) end
-    end
+    local others = {}
+    for id in pairs(sets[namespace.id]) do others[#others + 1] = graph.by_id[id] end
+    table.sort(others, function(a, b) return a.position < b.position end)
+    for _, other in ipairs(others) do visit(other) end
   end
   for _, first in ipairs { "here", "is_host", "id" } do
     for _, namespace in ipairs(graph.namespaces) do
@@ -79,24 +77,33 @@ end
 
 -- ---- the joints of a box with those on its right ----
 
--- Pairs of items: this side's and that side's, for one line each. A second link between the same two is told in words.
+local function by_name(items)
+  local map = {}
+  for _, item in ipairs(items) do map[item.link.name] = item end
+  return map
+end
+
+-- The first of some items whose other end is in a namespace, and the item of that end.
+local function first_joint(items, id, theirs)
+  for _, item in ipairs(items) do
+    local far = item.link.peer or item.link.lower
+    if far and far.namespace == id and theirs[far.link] then return item, theirs[far.link] end
+  end
+end
+
+-- For each item the namespaces to which a line is drawn from it. Each gets one line: a second link between the same two
+-- is told in words. What is on a link in another namespace is told by that one alone.
 local function joints_of(namespace, items, leaves)
-  local joints, by_name = {}, {}
-  for _, item in ipairs(items) do by_name[item.link.name] = item end
+  local joints, own, upper = {}, by_name(items), {}
+  for _, item in ipairs(items) do
+    local lower = item.link.lower
+    if lower and lower.namespace and not upper[lower.namespace] then upper[lower.namespace] = { item } end
+  end
   for _, leaf in ipairs(leaves) do
     leaf.items = map_lines.items(leaf)
-    for _, theirs in ipairs(leaf.items) do
-      local far = theirs.link.peer or theirs.link.lower
-      local mine = far and far.namespace == namespace.id and by_name[far.link]
-      if mine and not leaf.at then leaf.at, leaf.joint = mine, theirs end
-    end
-    for _, mine in ipairs(items) do -- what is below a link of the other is told by that one alone
-      local far = not leaf.at and mine.link.lower
-      if far and far.namespace == leaf.id then
-        for _, theirs in ipairs(leaf.items) do
-          if theirs.link.name == far.link then leaf.at, leaf.joint = mine, theirs end
-        end
-      end
+    leaf.joint, leaf.at = first_joint(leaf.items, namespace.id, own)
+    if not leaf.at and upper[leaf.id] then
+      leaf.at, leaf.joint = first_joint(upper[leaf.id], leaf.id, by_name(leaf.items))
     end
     if leaf.at then
       joints[leaf.at] = joints[leaf.at] or {}
@@ -105,66 +112,6 @@ local function joints_of(namespace, items, leaves)
     end
   end
   return joints
-end
-
--- ---- rows ----
-
-local function border(left, title, right, width)
-  local text = title and ("─ %s "):format(map_lines.cut(title, width - 2)) or ""
-  return left .. text .. ("─"):rep(width + 2 - utf8.len(text)) .. right
-end
-
-local function content(left, text, right, width)
-  return ("%s %s %s"):format(left, map_lines.pad(text, width), right)
-end
-
--- Rows have a left and a right side; the right one is put beside a row when it is asked for.
-local rows_methods = {}
-
-local function new_rows(left, right)
-  return setmetatable({ left = left, right = right, waiting = {} }, { __index = rows_methods })
-end
-
-function rows_methods:add(text, side)
-  self[#self + 1] = { left = text, right = side }
-end
-
--- A row of the left side; beside it goes what is waiting, or the end of the box on the right.
-function rows_methods:add_left(text)
-  local side = table.remove(self.waiting, 1)
-  if not side and self.is_open then
-    side, self.is_open = border("└", nil, "┘", self.right), false
-  end
-  self:add(text, side)
-end
-
-function rows_methods:add_filler(after, side)
-  self:add(self.closed and (" "):rep(self.left + FRAME) or content("│", after, "│", self.left), side)
-end
-
-function rows_methods:flush(after)
-  while #self.waiting > 0 do self:add_filler(after, table.remove(self.waiting, 1)) end
-end
-
--- Opens a box on the right, of which the line 'at' is to stand in the next row.
-function rows_methods:open(after, title, lines, at)
-  self:flush(after)
-  local is_free = not self.is_open and self[#self] and not self[#self].right
-  local top = border(self.is_open and "├" or "┌", title, self.is_open and "┤" or "┐", self.right)
-  if is_free then self[#self].right = top else self:add_filler(after, top) end
-  self.is_open = true
-  for i, line in ipairs(lines) do
-    local text = content(i == at and "┤" or "│", line.text, "│", self.right)
-    self.waiting[#self.waiting + 1] = text
-    if i < at then self:flush(after) end
-  end
-end
-
-function rows_methods:draw(out)
-  for _, row in ipairs(self) do
-    local gap = row.is_joined and ("─"):rep(GAP) or (" "):rep(GAP)
-    out[#out + 1] = ((row.left .. (row.right and gap .. row.right or "")):gsub("%s+$", ""))
-  end
 end
 
 -- ---- boxes ----
@@ -202,27 +149,26 @@ local function add_line(rows, graph, line, after, leaves)
   for i, leaf in ipairs(leaves) do
     if i > 1 then after = line.after end
     add_leaf(rows, graph, after, leaf)
-    rows:add_left(content("│", i == 1 and line.text or line.after, "├", rows.left))
-    rows[#rows].is_joined = true
+    rows:add(i == 1 and line.text or line.after, true)
   end
-  if #leaves == 0 then rows:add_left(content("│", line.text, "│", rows.left)) end
+  if #leaves == 0 then rows:add(line.text) end
 end
 
 local function draw_box(out, graph, namespace, leaves)
   local items = map_lines.items(namespace)
   local joints = joints_of(namespace, items, leaves)
-  local rows = new_rows(widths_of(graph, namespace, items, leaves))
-  rows:add(border("┌", map_lines.title(namespace), "┐", rows.left))
+  local rows = map_rows.new(widths_of(graph, namespace, items, leaves))
+  rows:begin(map_lines.title(namespace))
   local after = ""
   for _, line in ipairs(map_lines.lines(graph, namespace, items, rows.left)) do
     add_line(rows, graph, line, after, line.item and joints[line.item] or {})
     after = line.after
   end
-  rows:add_left(border("└", nil, "┘", rows.left))
-  rows.closed = true
-  rows:flush("")
-  if rows.is_open then rows:add_filler("", border("└", nil, "┘", rows.right)) end
+  rows:finish()
   rows:draw(out)
+  for _, leaf in ipairs(leaves) do -- whose link is not among those that are drawn
+    if not leaf.at then draw_box(out, graph, leaf, {}) end
+  end
 end
 
 -- ---- the whole ----

@@ -399,6 +399,34 @@ describe("luabox.sys.net links #root", function()
     assert.equal("EBADF", refusal(s.nsid, s, 999).code)
   end)
 
+  it("list the links and addresses of another by its number", function()
+    local other <close> = namespace.create "net"
+    s:nsid_set(other, 7)
+    s:link_add { kind = "veth", name = "v1", index = 10, peer = { name = "eth0", index = 20, netns = other } }
+    local t <close> = net.socket(other)
+    t:link_add { kind = "bridge", name = "br0", index = 30 }
+    t:link_set { name = "eth0", master = "br0" }
+    t:address_add { link = "br0", address = "10.5.0.1/24" }
+    local names = {}
+    for _, link in ipairs(s:links { nsid = 7 }) do names[link.index] = link end
+    local listed = ip.json("link", other)
+    assert.equal(#listed, #s:links { nsid = 7 })
+    for _, link in ipairs(listed) do assert.equal(link.ifname, names[link.ifindex].name) end
+    assert.same({ 30, nil, 10 }, { names[20].master_index, names[20].master, names[20].peer.index })
+    assert.is_nil(names[20].peer.name)
+    assert.equal(1, #s:links { nsid = 7, master = 30 })
+    local addresses = s:addresses { nsid = 7, family = "inet" }
+    assert.same({ 1, "10.5.0.1/24", 30, nil },
+      { #addresses, addresses[1].address, addresses[1].link_index, addresses[1].link })
+    assert.equal("EINVAL", refusal(s.links, s, { nsid = 8 }).code)
+    local ok, message = pcall(s.links, s, { nsid = 7, master = "br0" })
+    assert.is_false(ok)
+    contains(message, "option 'master': with nsid it is an index in that network namespace")
+    ok, message = pcall(s.addresses, s, { nsid = 7, link = "br0" })
+    assert.is_false(ok)
+    contains(message, "option 'link': with nsid it is an index in that network namespace")
+  end)
+
   it("are out of reach for a socket of what is no network namespace", function()
     local uts <close> = namespace.open "uts"
     local e = refusal(net.socket, uts)

@@ -131,6 +131,14 @@ describe("luabox.map_text", function()
     for _, name in ipairs { "a", "b", "c" } do assert.matches(" " .. name .. "  ", text, 1, true) end
   end)
 
+  it("loses no namespace whose link is not there any more", function()
+    local text = draw { unseen = {}, namespaces = {
+      namespace(1, "hub", { link(2, "a", "up", {}, { peer = { namespace = 2, index = 7 } }), link(3, "b", "up") }),
+      namespace(2, "gone", { link(2, "c", "up") }) } }
+    assert.matches("a  up  to 7 in gone", text, 1, true)
+    assert.matches("c  up  veth", (text:gsub("up +│", "up  veth")), 1, true)
+  end)
+
   it("shows a part of many rules, and says so", function()
     local nat = {}
     for i = 1, 1000 do nat[i] = { text = ("tcp %d → 10.0.0.2:80"):format(i) } end
