@@ -18,11 +18,8 @@ static const char *progname = "luabox";
 static const struct command {
 	const char *name, *module;
 } commands[] = {
-	{ "doctor", "luabox.doctor" },
-	{ "enter", "luabox.enter" },
-	{ "gc", "luabox.gc" },
-	{ "ls", "luabox.ls" },
-	{ "map", "luabox.map_command" },
+	{ "doctor", "luabox.doctor" }, { "enter", "luabox.enter" },     { "gc", "luabox.gc" },
+	{ "ls", "luabox.ls" },         { "map", "luabox.map_command" },
 };
 
 /* ---- running chunks ---- */
