@@ -14,7 +14,7 @@ local OPTIONS = { "id", "mode", "vlan_filtering", "remote" }
 
 local function state_of(link)
   if not link.up then return "down" end
-  if link.operstate == "lowerlayerdown" or link.operstate == "down" then return "no carrier" end
+  if link.carrier == false then return "no carrier" end -- operstate says so a moment later
   return link.operstate == "dormant" and "dormant" or "up"
 end
 
