@@ -179,6 +179,15 @@ function M.libraries()
   return "ok"
 end
 
+--- Looks for the library that is loaded when it is first used.
+-- @treturn string status
+-- @treturn ?string detail
+function M.libpcap()
+  local _, e = errors.try(sys.pcap.read, "/") -- it is no file, but that is known only after the library
+  if e.code == "ELIBACC" then return "missing", e.message end
+  return "ok"
+end
+
 --- Looks at the kernel's version.
 -- @int major
 -- @int minor

@@ -49,6 +49,14 @@ describe("luabox doctor #root", function()
     end
   end)
 
+  it("misses libpcap where it cannot be loaded", function()
+    assert.equal("ok", (without("true", "libpcap")))
+    local file = output "ldconfig -p | sed -n 's/.*libpcap.so.0.8 .*=> //p'"
+    local status, detail = without("mount --bind /dev/null " .. file, "libpcap")
+    assert.equal("missing", status)
+    assert.matches("libpcap.so.0.8", detail, 1, true)
+  end)
+
   it("agrees with unshare on the namespaces", function()
     local features = run()
     for type, option in pairs { mnt = "mount", pid = "pid --fork", net = "net", uts = "uts", ipc = "ipc",
