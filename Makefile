@@ -88,6 +88,7 @@ KERNEL = \
 	netlink_check \
 	netns_socket \
 	newroot \
+	newroot_overlay \
 	newroot_plain \
 	nft_batch \
 	nft_decode \
@@ -244,6 +245,7 @@ MODULES = \
 	luabox.ns_look \
 	luabox.option_kinds \
 	luabox.options \
+	luabox.overlay \
 	luabox.pcap \
 	luabox.pcap_decode \
 	luabox.pcap_reader \

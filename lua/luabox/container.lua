@@ -73,8 +73,8 @@ local function begin_in_groups(self, o)
 end
 
 local function first_process(self)
-  local mapped <close> = root.mapped_tree(self)
-  local steps = root.steps(self, mapped)
+  local undo <close> = scope.new()
+  local steps = root.steps(self, root.layers(self, undo))
   local last = confinement.steps(self)
   table.move(last, 1, #last, #steps + 1, steps)
   local o = container_process.options(self, steps)
@@ -103,6 +103,8 @@ end
 
 local function begin(self, undo)
   guard(self)
+  local overlay = description.overlay_of(self)
+  if overlay then undo:own(overlay:take(label(self))) end
   connect(self)
   if next(self.limits) then self.cgroup, self.cgroup_fds = luabox.limits.apply(self.name, self.limits, undo) end
   local process = undo:own(started(self))
@@ -351,10 +353,11 @@ local M = {}
 -- @tparam string o.name a host name of at most 63 bytes
 -- @tparam[opt] {string,...} o.command program and arguments; without one the container just runs, for `run` and `call`
 -- @tparam[opt=true] boolean o.init a small process 1 that hands signals on and reaps orphans
--- @tparam[opt] string|luabox.mount o.rootfs a directory of the host, or a detached tree, such as `luabox.rootfs` makes;
---   the embedded busybox root by default
+-- @tparam[opt] string|luabox.mount|luabox.overlay o.rootfs a directory of the host, or what `luabox.rootfs` made: a
+--   detached tree or an overlay; the embedded busybox root by default
 --   Device nodes in it do not work; those in /dev are luabox's
--- @tparam[opt="overlay"] string o.access to `rootfs`: "overlay" (what is written is thrown away), "ro" or "rw"
+-- @tparam[opt="overlay"] string o.access to `rootfs`: "overlay" (what is written is thrown away, or is in the upper
+--   layer of an overlay that has one), "ro" or "rw"
 --   With "rw" setuid programs that the container makes stay in the host's directory: close it to others (mode 0700)
 -- @tparam[opt] integer|string o.size of the throw-away layer, in bytes or as "64M"; half of the memory by default
 -- @tparam[opt] {table,...} o.mounts each { target, source, type = "bind", flags, data }; `source` is a path of the host

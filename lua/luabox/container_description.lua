@@ -113,18 +113,14 @@ local OWN_SYSCTLS = {
 local SYSCTL = { "string", pattern = "^%w[%w_./-]*[./][%w_./-]*%w$",
   says = "is not a sysctl's name, such as 'net.ipv4.ip_forward'" }
 
-local function check_open(tree)
-  if pcall(tree.fileno, tree) then return tree end
-  return nil, "attempt to use a closed handle"
-end
-
-local ROOT = { "any", { "string", min = 1, max = 4095 }, { "object", is = "luabox.mount", check = check_open } }
+-- Of rootfs, and of each lower layer of an overlay.
+M.layer = { "any", ABSOLUTE, { "object", is = "luabox.mount" } }
 
 local spec = {
   name = { HOST_NAME[1], min = 1, max = 63, pattern = HOST_NAME.pattern, says = HOST_NAME.says, required = true },
   command = COMMAND,
   init = { "boolean", default = true },
-  rootfs = ROOT,
+  rootfs = { "any", { "object", is = "luabox.overlay" }, table.unpack(M.layer, 2) },
   access = { "enum", names = { "overlay", "ro", "rw" }, default = "overlay" },
   size = { "size", min = 4096 },
   mounts = { "list", of = MOUNT, default = {} },
@@ -285,10 +281,19 @@ local function check_sysctls(o)
   end
 end
 
+--- The overlay that is a container's root, if one is.
+-- @tparam table d its description
+-- @treturn ?luabox.overlay
+function M.overlay_of(d)
+  return type(d.rootfs) == "table" and d.rootfs or nil
+end
+
 local function check_root(o)
-  if type(o.rootfs) == "string" and o.rootfs:sub(1, 1) ~= "/" then
-    fail("rootfs", "'%s' is not an absolute path", o.rootfs)
+  local overlay = M.overlay_of(o)
+  if overlay and o.access == "rw" then
+    fail("access", "'rw' is for a directory or a tree; an overlay's lower layers are never written to")
   end
+  if overlay and overlay.upper and o.size then fail("size", "is of a layer in memory; this overlay has an 'upper'") end
   if not o.rootfs and o.access ~= "overlay" then fail("access", "'%s' needs a 'rootfs'", o.access) end
   for i, mount in ipairs(o.mounts) do
     check_flags(i, mount)

@@ -231,7 +231,10 @@ end
 function checks.object(value, d)
   local meta = getmetatable(value)
   local name = type(meta) == "table" and meta.__name
-  if name == d.is then return value end
+  if name == d.is then
+    if type(value) == "userdata" and not is_open_handle(value) then return nil, "attempt to use a closed handle" end
+    return value
+  end
   if value == nil or type(name) ~= "string" then return nil, M.expected(d.is, value) end
   return nil, ("%s expected, got %s"):format(d.is, name)
 end

@@ -4,6 +4,7 @@
 -- Internal: a part of `luabox.container`, for nobody else.
 -- @module luabox.root
 
+local description = require "luabox.container_description"
 local errors = require "luabox.error"
 local names = require "luabox.names"
 local sys = require("luabox").sys
@@ -187,43 +188,56 @@ local function stat(root)
   return sys.file.stat("/", { root = root })
 end
 
---- The root as the container's user namespace is to see it: files of an owner who is nobody there become its root's.
--- @tparam table d a container's description
--- @treturn ?luabox.mount a detached tree, to be closed after the start; nil if the root can be taken as it is
--- @raise luabox.error: a file system that cannot do this
-function M.mapped_tree(d)
-  if not d.uid_map then return nil end
-  local own = d.rootfs and errors.within("rootfs", stat, d.rootfs)
-  if own and is_mapped(d.uid_map, own.uid) then return nil end
-  local tree = d.rootfs and sys.mount.open_tree(d.rootfs, "clone,rec") or copy_of_default()
-  if not tree then return nil end
-  tree:setattr { userns = d.user_namespace, recursive = true }
+-- Files of an owner who is nobody in the user namespace become its root's.
+local function mapped(d, layer)
+  if layer and is_mapped(d.uid_map, errors.within("rootfs", stat, layer).uid) then return nil end
+  local tree = layer and sys.mount.open_tree(layer, "clone,rec") or copy_of_default()
+  if tree then tree:setattr { userns = d.user_namespace, recursive = true } end
   return tree
 end
 
-local function root_step(d, mapped)
-  local own = mapped or d.rootfs
-  local path = type(own) == "string" and own or nil
-  d.tree = not own and not d.uid_map and default_tree() or nil
-  local tree = d.tree or not path and own or nil
-  local overlay = d.access == "overlay" and (path or tree) ~= nil -- else it is thrown away whole
-  -- Devices are in /dev alone: a node in an untrusted root is a disk of the host.
-  return { "root", path = path, tree = tree, overlay = overlay, readonly = d.access == "ro",
-    size = d.size, nodev = true }
+--- What the root is made of, as the container's user namespace is to see it.
+-- @tparam table d a container's description
+-- @tparam luabox.scope undo holds what was opened for the start
+-- @treturn {string|luabox.mount,...} directories and detached trees, the topmost first; none: the default root, which
+--   is made in the container
+-- @raise luabox.error: a file system that cannot show other owners
+function M.layers(d, undo)
+  local overlay = description.overlay_of(d)
+  local list = overlay and table.move(overlay.lower, 1, #overlay.lower, 1, {}) or { d.rootfs }
+  if not d.uid_map then return list end
+  for i = 1, math.max(#list, 1) do
+    local tree = mapped(d, list[i])
+    if tree then list[i] = undo:own(tree) end
+  end
+  return list
+end
+
+local function root_step(d, layers)
+  local overlay = description.overlay_of(d)
+  d.tree = not (layers[1] or d.uid_map) and default_tree() or nil
+  local top = layers[1] or d.tree
+  local is_path = type(top) == "string"
+  return { "root", path = is_path and top or nil, tree = not is_path and top or nil,
+    below = layers[2] and table.move(layers, 2, #layers, 1, {}),
+    overlay = overlay ~= nil or d.access == "overlay" and top ~= nil, -- else it is thrown away whole
+    upper = overlay and overlay.upper, work = overlay and overlay.work, size = d.size, readonly = d.access == "ro",
+    nodev = true } -- devices are in /dev alone: a node in an untrusted root is a disk of the host
 end
 
 --- The steps, from a private propagation to a detached old root.
 -- @tparam table d a container's description
--- @tparam ?luabox.mount mapped what `mapped_tree` gave
+-- @tparam {string|luabox.mount,...} layers what `layers` gave
 -- @treturn {table,...} steps for `luabox.sys.process.spawn`
-function M.steps(d, mapped)
+function M.steps(d, layers)
+  local overlay = description.overlay_of(d)
   -- Else every mount below would appear on the host too.
-  local steps = { { "propagation", path = "/", flags = "private,rec" }, root_step(d, mapped) }
+  local steps = { { "propagation", path = "/", flags = "private,rec" }, root_step(d, layers) }
   append(steps, KERNEL_MOUNTS)
   append(steps, d.uid_map and BOUND_DEVICES or MADE_DEVICES)
   append(steps, LINKS)
   append(steps, mount_steps(d.mounts))
-  add_files(steps, d, d.access == "overlay")
+  add_files(steps, d, d.access == "overlay" and not (overlay and overlay.upper))
   steps[#steps + 1] = { "hostname", name = d.hostname }
   if d.domainname then steps[#steps + 1] = { "domainname", name = d.domainname } end
   for name, value in pairs(d.sysctls) do steps[#steps + 1] = { "sysctl", name = name, value = tostring(value) } end

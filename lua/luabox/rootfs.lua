@@ -46,4 +46,27 @@ function M.from_programs(o)
   return require("luabox.rootfs_programs").make(o)
 end
 
+--- A root of several layers, of which only the topmost is written to: what a container sees of a path is what the
+-- first layer that has it holds. This describes and checks; `luabox.container { rootfs = overlay }` mounts it, and with
+-- `access = "ro"` nothing is written at all. Several containers may have one overlay, or share lower layers: each
+-- writes to an upper layer of its own.
+-- @tparam table o
+-- @tparam {string|luabox.mount,...} o.lower directories and detached trees, the topmost first; 64 at most
+-- @tparam[opt] string o.upper a directory that keeps what is written, for one container at a time; in memory and thrown
+--   away by default (the container's `size` limits it)
+-- @tparam[opt] string o.work with `upper`: an empty directory on the same file system
+-- @treturn luabox.overlay with `lower`, `upper` and `work`
+-- @raise an argument error
+-- @see mount(8)
+-- @usage
+-- local base <close> = luabox.rootfs.from_programs { "bash" }
+-- local more <close> = luabox.rootfs.from_programs { "cat" }
+-- local overlay = luabox.rootfs.overlay { lower = { more, base } }
+-- local box <close> = luabox.container { name = "box", rootfs = overlay }
+-- box:start()
+-- assert(box:check({ "bash", "-c", "echo mine > /x; cat /x" }).stdout == "mine\n")
+function M.overlay(o)
+  return require("luabox.overlay").new(o)
+end
+
 return M

@@ -11,9 +11,10 @@ raised with its number and name in the context. After "root" all paths are those
 - `{ "cgroup", fds = { … } }`: moves the child into cgroups, by their `tasks` or `cgroup.procs` files, open
 for writing
 - `{ "propagation", path = "/", flags = "private,rec" }`: as `mount.propagation`
-- `{ "root", path = | tree =, readonly = false, nosuid = false, nodev = false, overlay = false, upper =, work
-=, size = }`: a new root: a directory, a detached mount or, by default, busybox; with `overlay` a writable
-layer over it, in `upper` and `work` or thrown away at the end, of at most `size` bytes
+- `{ "root", path = | tree =, readonly = false, nosuid = false, nodev = false, overlay = false, below =, upper
+=, work =, size = }`: a new root: a directory, a detached mount or, by default, busybox; with `overlay` a
+writable layer over it, in `upper` and `work` or thrown away at the end, of at most `size` bytes, and more
+layers `below` it, a list of directories and detached mounts
 - `{ "detach_root" }`: the old root is gone from here on; at the latest it is after the last step
 - `{ "mount", type =, source =, target =, flags = "", data =, create = "dir"|"file", nofollow = false }`: as
 `mount.mount`; `create` makes the target, `nofollow` refuses one that is a symbolic link

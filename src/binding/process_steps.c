@@ -120,6 +120,7 @@ static const struct box_opt propagation_options[] = {
 static const struct box_opt root_options[] = {
 	{ "path", BOX_STRING, FIELD(root.path), .min = 1, .max = PATH_MAX - 1 },
 	{ "tree", BOX_FD, FIELD(root.fd) },
+	{ "below", BOX_TABLE },
 	{ "readonly", BOX_BOOL, FIELD(root.readonly) },
 	{ "nosuid", BOX_BOOL, FIELD(root.nosuid) },
 	{ "nodev", BOX_BOOL, FIELD(root.nodev) },
@@ -130,8 +131,53 @@ static const struct box_opt root_options[] = {
 	{ 0 },
 };
 
+/* One of the lower layers, at the top of the stack. */
+static struct mnt_layer read_layer(struct reader *r, int number)
+{
+	const char *name = lua_pushfstring(r->L, "below[%d]", number);
+	struct mnt_layer layer = { .fd = -1 };
+	size_t length;
+
+	if (lua_type(r->L, -2) == LUA_TSTRING) {
+		layer.path = lua_tolstring(r->L, -2, &length);
+		if (length == 0 || length >= PATH_MAX || strlen(layer.path) != length)
+			box_option_error(r->L, 1, r->where, name, "is no path");
+	} else {
+		layer.fd = box_tofd(r->L, -2);
+		if (layer.fd < 0)
+			box_option_error(r->L, 1, r->where, name,
+					 "a path or the handle of a mount is expected, got %s",
+					 luaL_typename(r->L, -2));
+	}
+	lua_pop(r->L, 1);
+	return layer;
+}
+
+static void read_below(struct reader *r, struct step *st)
+{
+	lua_State *L = r->L;
+	size_t n = lua_rawlen(L, -1);
+
+	if (n > MNT_LAYERS)
+		box_option_error(L, 1, r->where, "below", "has %d layers; at most %d are allowed", (int)n,
+				 MNT_LAYERS);
+	st->root.below = lua_newuserdatauv(L, (n + 1) * sizeof *st->root.below, 0);
+	for (size_t i = 0; i < n; i++) {
+		lua_rawgeti(L, -2, (lua_Integer)i + 1);
+		st->root.below[i] = read_layer(r, (int)i + 1);
+		lua_pop(L, 1);
+	}
+	st->root.below_count = n;
+	keep(r);
+}
+
 static void finish_root(struct reader *r, struct step *st)
 {
+	if (get(r, "below"))
+		read_below(r, st);
+	lua_pop(r->L, 1);
+	if (st->root.below_count && !st->root.overlay)
+		box_option_error(r->L, 1, r->where, "below", "is for overlay = true");
 	if (r->roots++)
 		box_option_error(r->L, 1, NULL, r->where, "a second 'root'");
 	if (st->root.path && st->root.fd >= 0)

@@ -59,6 +59,13 @@ int mnt_can_attach(void);
 int mnt_id(const char *path);
 int mnt_id_at(int dirfd, const char *path); /* of the descriptor for "" */
 
+struct mnt_layer {
+	const char *path; /* a directory; null: */
+	int fd;           /* a detached tree, of which a copy is taken */
+};
+
+#define MNT_LAYERS 64 /* below the topmost */
+
 struct mnt_root {
 	const char *path; /* a directory; null: */
 	int fd;       /* a detached tree, of which a copy is taken; negative: the default root, made anew */
@@ -66,6 +73,8 @@ struct mnt_root {
 	int nosuid;   /* likewise */
 	int nodev;    /* likewise */
 	int overlay;  /* a writable layer over it (then without what is mounted below it): */
+	struct mnt_layer *below; /* lower layers under that root, from top to bottom */
+	size_t below_count;
 	const char *upper; /* kept here (an absolute path), with 'work' on the same file system; null: */
 	const char *work;  /* thrown away, in a tmpfs of */
 	uint64_t

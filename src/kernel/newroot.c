@@ -7,7 +7,6 @@
  * as well, while mounts are made; so an empty read-only tmpfs is stacked over it.
  */
 #include <fcntl.h>
-#include <inttypes.h>
 #include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,12 +16,11 @@
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 
-#include "kernel/detective.h"
 #include "kernel/fscontext.h"
 #include "kernel/mount.h"
 #include "kernel/mount_plain.h"
 #include "kernel/namespace.h"
-#include "kernel/newroot_plain.h"
+#include "kernel/newroot.h"
 #include "kernel/rootfs.h"
 #include "kernel/util.h"
 
@@ -48,7 +46,7 @@ int mnt_refuse_root(int error, const char *path, struct fault *f)
 	return -error;
 }
 
-static int open_directory(const char *path, struct fault *f)
+int mnt_open_layer(const char *path, struct fault *f)
 {
 	cleanup_fd int tree = mnt_open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | AT_RECURSIVE, f);
 	struct stat st;
@@ -65,14 +63,11 @@ static int open_directory(const char *path, struct fault *f)
 static int open_lower(const struct mnt_root *r, struct fault *f)
 {
 	if (r->path)
-		return open_directory(r->path, f);
+		return mnt_open_layer(r->path, f);
 	return r->fd >= 0 ? mnt_copy_tree(r->fd, f) : rootfs_make(r->size, f);
 }
 
-/* A tree from elsewhere may be shared with the mounts it was copied from: what is mounted in the
- * container must not appear there. MS_SLAVE leaves private what is private. Before Linux 5.12 it is 'late':
- * done once the tree is attached. */
-static int settle(int tree, uint64_t attributes, int *late, struct fault *f)
+int mnt_settle(int tree, uint64_t attributes, int *late, struct fault *f)
 {
 	struct mount_attr attr = { .attr_set = attributes, .propagation = MS_SLAVE };
 	int rc = mnt_change(tree, &attr, 1, f);
@@ -81,7 +76,7 @@ static int settle(int tree, uint64_t attributes, int *late, struct fault *f)
 	return *late ? 0 : rc;
 }
 
-static int settle_late(int tree, uint64_t attributes, int late, struct fault *f)
+int mnt_settle_late(int tree, uint64_t attributes, int late, struct fault *f)
 {
 	return late ? plain_change(tree, attributes, MS_SLAVE, 1, f) : 0;
 }
@@ -90,138 +85,6 @@ uint64_t mnt_root_attributes(const struct mnt_root *r)
 {
 	return (r->readonly ? MOUNT_ATTR_RDONLY : 0) | (r->nosuid ? MOUNT_ATTR_NOSUID : 0) |
 	       (r->nodev ? MOUNT_ATTR_NODEV : 0);
-}
-
-/* ---- the overlay ---- */
-
-struct layers {
-	int lower, upper, work; /* directories; -1: by path */
-	const char *lower_path, *upper_path, *work_path;
-};
-
-static int open_dir(int dirfd, const char *path, struct fault *f)
-{
-	int fd = retry_eintr(openat(dirfd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-
-	return fd >= 0 ? fd : fault_set(f, errno, "open", "%s", path);
-}
-
-/* In a user namespace overlay cannot use trusted.* attributes, and without any it
- * cannot replace a directory of the lower layer. */
-static int set_layers(int fs, const struct layers *l, struct fault *f)
-{
-	const char *lower = l->lower >= 0 ? "lowerdir+" : "lowerdir";
-	int rc = mnt_fs_set(fs, lower, l->lower_path, l->lower, f);
-
-	if (rc < 0)
-		return rc;
-	rc = mnt_fs_set(fs, "upperdir", l->upper_path, l->upper, f);
-	if (rc < 0)
-		return rc;
-	rc = mnt_fs_set(fs, "workdir", l->work_path, l->work, f);
-	if (rc < 0)
-		return rc;
-	rc = ns_in_user_namespace();
-	if (rc < 0)
-		return fault_set(f, -rc, "read", "/proc/self/uid_map");
-	return rc ? mnt_fs_set(fs, "userxattr", NULL, -1, f) : 0;
-}
-
-static int make_overlay(const struct layers *l, uint64_t attributes, struct fault *f)
-{
-	cleanup_fd int fs = mnt_fs_open("overlay", f);
-	int rc;
-
-	if (fs < 0)
-		return fs;
-	rc = mnt_fs_set(fs, "source", "luabox", -1, f);
-	if (rc < 0)
-		return rc;
-	rc = set_layers(fs, l, f);
-	if (rc < 0)
-		return rc;
-	rc = mnt_fs_create(fs, f);
-	return rc < 0 ? rc : mnt_fs_mount(fs, attributes, f);
-}
-
-static int overlay_by_descriptors(const struct mnt_root *r, int stage, uint64_t attributes, struct fault *f)
-{
-	cleanup_fd int lower = -1, upper = -1, work = -1;
-	struct layers l;
-
-	lower = open_dir(stage, "lower", f);
-	if (lower < 0)
-		return lower;
-	upper = r->upper ? open_dir(AT_FDCWD, r->upper, f) : open_dir(stage, "upper", f);
-	if (upper < 0)
-		return upper;
-	work = r->work ? open_dir(AT_FDCWD, r->work, f) : open_dir(stage, "work", f);
-	if (work < 0)
-		return work;
-	l = (struct layers){ .lower = lower, .upper = upper, .work = work };
-	return make_overlay(&l, attributes, f);
-}
-
-/* Before Linux 6.13. The stage's own directories are relative to the working directory, so
- * that no name has to be escaped. */
-static int overlay_by_paths(const struct mnt_root *r, int stage, uint64_t attributes, struct fault *f)
-{
-	struct layers l = { -1, -1, -1, "lower", "upper", "work" };
-
-	if (r->upper) {
-		l.upper_path = r->upper;
-		l.work_path = r->work;
-	}
-	if (fchdir(stage) < 0)
-		return fault_set(f, errno, "fchdir", "stage");
-	return make_overlay(&l, attributes, f);
-}
-
-/* A tmpfs with a place for the lower layer, which overlay takes only from this mount
- * namespace, and for the upper one if it is to be thrown away. */
-int mnt_make_layers(int stage, struct fault *f)
-{
-	if (mkdirat(stage, "lower", 0755) < 0 || mkdirat(stage, "upper", 0755) < 0 ||
-	    mkdirat(stage, "work", 0755) < 0)
-		return fault_set(f, errno, "mkdir", "directories of the layers");
-	return 0;
-}
-
-static int make_stage(uint64_t size, struct fault *f)
-{
-	cleanup_fd int stage = -1;
-	char data[64];
-	int rc;
-
-	snprintf(data, sizeof data, size ? "mode=755,size=%" PRIu64 : "mode=755", size);
-	stage = mnt_fs_make("tmpfs", data, 0, f);
-	if (stage < 0)
-		return stage;
-	rc = mnt_make_layers(stage, f);
-	rc = rc < 0 ? rc : mnt_attach(stage, "/", f);
-	return rc < 0 ? rc : take_fd(&stage);
-}
-
-/* The stage stays on the old root and goes with it. */
-static int overlay_on(const struct mnt_root *r, int tree, int late, struct fault *f)
-{
-	uint64_t attributes = mnt_root_attributes(r);
-	cleanup_fd int stage = make_stage(r->size, f);
-	int fd, rc;
-
-	if (stage < 0)
-		return stage;
-	if (move_mount(tree, "", stage, "lower", MOVE_MOUNT_F_EMPTY_PATH) < 0)
-		return fault_set(f, errno, "move_mount", "lower layer");
-	rc = settle_late(tree, 0, late, f);
-	if (rc < 0)
-		return rc;
-	fd = overlay_by_descriptors(r, stage, attributes, f);
-	if (fd == -EINVAL || fd == -EOPNOTSUPP) /* the latter before Linux 6.5 */
-		fd = overlay_by_paths(r, stage, attributes, f);
-	if (fd == -EINVAL)
-		detect_overlay(r->upper, r->work, f);
-	return fd;
 }
 
 /* ---- going in ---- */
@@ -234,10 +97,10 @@ static int make_tree(const struct mnt_root *r, int *late, struct fault *f)
 
 	if (tree < 0)
 		return tree;
-	rc = settle(tree, r->overlay ? 0 : mnt_root_attributes(r), late, f);
+	rc = mnt_settle(tree, r->overlay ? 0 : mnt_root_attributes(r), late, f);
 	if (rc < 0)
 		return rc;
-	return r->overlay ? overlay_on(r, tree, *late, f) : take_fd(&tree);
+	return r->overlay ? mnt_overlay_root(r, tree, *late, f) : take_fd(&tree);
 }
 
 static int attach_detached(const struct mnt_root *r, struct fault *f)
@@ -248,7 +111,7 @@ static int attach_detached(const struct mnt_root *r, struct fault *f)
 	if (tree < 0)
 		return tree;
 	rc = mnt_attach(tree, "/", f);
-	rc = rc < 0 ? rc : settle_late(tree, mnt_root_attributes(r), late && !r->overlay, f);
+	rc = rc < 0 ? rc : mnt_settle_late(tree, mnt_root_attributes(r), late && !r->overlay, f);
 	return rc < 0 ? rc : take_fd(&tree);
 }
 

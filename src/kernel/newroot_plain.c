@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * All is mounted on "/", where it is stacked; the topmost of the stack is found at "/..".
  */
-#include "kernel/newroot_plain.h"
+#include "kernel/newroot.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -100,18 +100,34 @@ static int make_stage(uint64_t size, const struct place *top, struct fault *f)
 	return rc < 0 ? rc : take_fd(&stage);
 }
 
-/* The layers are named by the numbers of their descriptors. */
-static int mount_overlay(const struct mnt_root *r, int lower, int upper, int work, const struct place *top,
-			 struct fault *f)
+/* The descriptors of the lower layers, from top to bottom. */
+struct lowers {
+	int fds[1 + MNT_LAYERS];
+	size_t count;
+};
+
+static void close_lowers(struct lowers *l)
 {
-	char data[128];
+	for (size_t i = 0; i < l->count; i++)
+		util_close(l->fds[i]);
+}
+
+#define cleanup_lowers __attribute__((cleanup(close_lowers)))
+#define LONGEST_NUMBER 11
+
+/* The layers are named by the numbers of their descriptors. */
+static int mount_overlay(const struct mnt_root *r, const struct lowers *l, int upper, int work,
+			 const struct place *top, struct fault *f)
+{
+	char data[128 + (1 + MNT_LAYERS) * LONGEST_NUMBER], *end = data;
 	const struct mnt_mount m = { "overlay", "luabox", "/", plain_flags(mnt_root_attributes(r)), data };
 	int user = ns_in_user_namespace();
 
 	if (user < 0)
 		return fault_set(f, -user, "read", "/proc/self/uid_map");
-	snprintf(data, sizeof data, "lowerdir=%d,upperdir=%d,workdir=%d%s", lower, upper, work,
-		 user ? ",userxattr" : "");
+	end += sprintf(end, "upperdir=%d,workdir=%d%s,lowerdir", upper, work, user ? ",userxattr" : "");
+	for (size_t i = 0; i < l->count; i++)
+		end += sprintf(end, "%c%d", i ? ':' : '=', l->fds[i]);
 	return plain_mount(&m, top->fd, f);
 }
 
@@ -128,18 +144,41 @@ static int open_lower(const struct mnt_root *r, int stage, struct fault *f)
 	return rc < 0 ? rc : open_dir(stage, "lower", f);
 }
 
+static int open_below(const struct mnt_layer *layer, struct fault *f)
+{
+	if (layer->path)
+		return open_path(layer->path, f);
+	fault_set(f, ENOSYS, "move_mount", "lower layer");
+	lack_explain(f, "move_mount", "give the layer as a path");
+	return -ENOSYS;
+}
+
+static int open_lowers(const struct mnt_root *r, int stage, struct lowers *l, struct fault *f)
+{
+	int fd = open_lower(r, stage, f);
+
+	for (size_t i = 0; fd >= 0; i++) {
+		l->fds[l->count++] = fd;
+		if (i == r->below_count)
+			return 0;
+		fd = open_below(&r->below[i], f);
+	}
+	return fd;
+}
+
 static int layers_on(const struct mnt_root *r, int stage, const struct place *top, struct fault *f)
 {
-	cleanup_fd int lower = open_lower(r, stage, f), upper = -1, work = -1;
-	int rc;
+	cleanup_lowers struct lowers lowers = { .count = 0 };
+	cleanup_fd int upper = -1, work = -1;
+	int rc = open_lowers(r, stage, &lowers, f);
 
-	if (lower < 0)
-		return lower;
+	if (rc < 0)
+		return rc;
 	upper = r->upper ? open_dir(AT_FDCWD, r->upper, f) : open_dir(stage, "upper", f);
 	if (upper < 0)
 		return upper;
 	work = r->work ? open_dir(AT_FDCWD, r->work, f) : open_dir(stage, "work", f);
-	rc = work < 0 ? work : mount_overlay(r, lower, upper, work, top, f);
+	rc = work < 0 ? work : mount_overlay(r, &lowers, upper, work, top, f);
 	if (rc == -EINVAL)
 		detect_overlay(r->upper, r->work, f);
 	return rc;

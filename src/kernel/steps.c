@@ -17,25 +17,41 @@
 #include "kernel/system.h"
 #include "kernel/util.h"
 
-/* The field of a step that holds a caller's tree, or null. */
-static int *tree_of(struct step *st)
+/* The field if it holds a caller's tree, and '*n' of these are passed over. */
+static int *take(int *tree, size_t *n)
+{
+	return *tree >= 0 && (*n)-- == 0 ? tree : NULL;
+}
+
+static int *tree_of(struct step *st, size_t *n)
+{
+	int *tree;
+
+	if (st->run == step_bind && !st->bind.source)
+		return take(&st->bind.tree, n);
+	if (st->run != step_root)
+		return NULL;
+	tree = take(&st->root.fd, n);
+	for (size_t i = 0; i < st->root.below_count && !tree; i++)
+		tree = take(&st->root.below[i].fd, n);
+	return tree;
+}
+
+/* The field with the n-th tree of all steps, or null. */
+static int *tree_at(struct steps *s, size_t n)
 {
 	int *tree = NULL;
 
-	if (st->run == step_root)
-		tree = &st->root.fd;
-	else if (st->run == step_bind && !st->bind.source)
-		tree = &st->bind.tree;
-	return tree && *tree >= 0 ? tree : NULL;
+	for (size_t i = 0; i < s->count && !tree; i++)
+		tree = tree_of(&s->list[i], &n);
+	return tree;
 }
 
 int steps_prepare(struct steps *s, struct fault *f)
 {
-	for (s->copied = 0; s->copied < s->count; s->copied++) {
-		int *tree = tree_of(&s->list[s->copied]), copy;
+	int *tree, copy;
 
-		if (!tree)
-			continue;
+	for (s->copied = 0; (tree = tree_at(s, s->copied)); s->copied++) {
 		copy = mnt_copy_tree(*tree, f);
 		if (copy < 0)
 			return copy;
@@ -46,12 +62,8 @@ int steps_prepare(struct steps *s, struct fault *f)
 
 void steps_release(struct steps *s)
 {
-	for (size_t i = 0; i < s->copied; i++) {
-		int *tree = tree_of(&s->list[i]);
-
-		if (tree)
-			util_close(*tree);
-	}
+	for (size_t i = 0; i < s->copied; i++)
+		util_close(*tree_at(s, i));
 	s->copied = 0;
 }
 

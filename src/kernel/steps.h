@@ -19,7 +19,7 @@ enum step_create { STEP_CREATE_NOTHING, STEP_CREATE_DIRECTORY, STEP_CREATE_FILE 
 struct steps {
 	struct step *list;
 	size_t count;
-	size_t copied; /* how far steps_prepare has come */
+	size_t copied; /* the trees of which steps_prepare has taken copies */
 	int calls;     /* some step calls Lua, so the child is a fork */
 	int old_root;  /* the child's: a descriptor between "root" and "detach_root", or -1 */
 	int (*call)(void *context, int function, struct fault *f);

@@ -34,7 +34,7 @@ static const char *const age_names[] = { "", ", before Linux 6.13", ", before Li
 struct form {
 	enum source source;
 	enum age age;
-	int user, overlay, kept, readonly;
+	int user, overlay, kept, readonly, below;
 };
 
 /* What the child saw. */
@@ -45,15 +45,20 @@ struct seen {
 	int proc, detached;    /* proc could be mounted; the old root is gone */
 	int written, replaced; /* errno of mkdir("/new"), of replacing the directory "/d" */
 	int sub;               /* the mount below "/sub" is there */
+	int under;             /* so is what only the lowest layer has, and not what one above hides of it */
 };
 
 static void make_source(void)
 {
 	mkdir(DIR, 0755);
-	for (const char *const *d = (const char *const[]){ DIR "/root", DIR "/root/proc", DIR "/root/d",
+	for (const char *const *d = (const char *const[]){ DIR "/under", DIR "/under/lowest", DIR "/between",
+							   DIR "/root", DIR "/root/proc", DIR "/root/d",
 							   DIR "/root/sub", DIR "/up", DIR "/work", NULL };
 	     *d; d++)
 		mkdir(*d, 0755);
+	if ((symlink("under", DIR "/under/link") < 0 || symlink("between", DIR "/between/link") < 0) &&
+	    errno != EEXIST)
+		perror("symlink");
 	if (symlink("/..", DIR "/root/esc") < 0 && errno != EEXIST)
 		perror("symlink");
 	if (mount("sub", DIR "/root/sub", "tmpfs", 0, NULL) == 0)
@@ -108,6 +113,8 @@ static int old_root_in_reach(void)
 
 static void look(int old, struct seen *s)
 {
+	char link[16];
+
 	s->escaped = old_root_in_reach();
 	s->proc = mnt_mount(&(struct mnt_mount){ "proc", NULL, "/proc", 0, NULL }, &s->fault) == 0;
 	s->detached = faccessat(old, DIR + 1, F_OK, 0) == 0 && mnt_detach_old(old, &s->fault) == 0;
@@ -115,6 +122,7 @@ static void look(int old, struct seen *s)
 	s->written = mkdir("/new", 0755) < 0 ? errno : 0;
 	s->replaced = rmdir("/d") < 0 || mkdir("/d", 0700) < 0 ? errno : 0;
 	s->sub = access("/sub/inner", F_OK) == 0;
+	s->under = access("/lowest", F_OK) == 0 && readlink("/link", link, sizeof link) == 7;
 }
 
 /* In the new pid namespace. */
@@ -123,11 +131,16 @@ static void run_inner(const struct form *form, int tree, int result)
 	struct mnt_root root = { .path = form->source == PATH ? DIR "/root" : NULL,
 				 .fd = tree,
 				 .size = 16 << 20 };
+	struct mnt_layer below[] = { { DIR "/between", -1 }, { DIR "/under", -1 } };
 	struct seen s = { 0 };
 	int old;
 
 	root.overlay = form->overlay;
 	root.readonly = form->readonly;
+	if (form->below) {
+		root.below = below;
+		root.below_count = 2;
+	}
 	if (form->kept) {
 		root.upper = DIR "/up";
 		root.work = DIR "/work";
@@ -231,10 +244,10 @@ static void check(const struct form form)
 	}
 	s = run(&form);
 
-	snprintf(name, sizeof name, "%s%s%s%s%s%s", source_names[form.source],
-		 form.overlay ? ", overlay" : "", form.kept ? " that is kept" : "",
-		 form.readonly ? ", read-only" : "", form.user ? ", user namespace" : "",
-		 age_names[form.age]);
+	snprintf(name, sizeof name, "%s%s%s%s%s%s%s", source_names[form.source],
+		 form.below ? ", over two more" : "", form.overlay ? ", overlay" : "",
+		 form.kept ? " that is kept" : "", form.readonly ? ", read-only" : "",
+		 form.user ? ", user namespace" : "", age_names[form.age]);
 	if (is_forbidden(&form)) {
 		ok(s.failed && s.fault.error == EINVAL && strstr(s.fault.hint, "cannot be a lower layer"),
 		   "%s", name);
@@ -250,6 +263,7 @@ static void check(const struct form form)
 	ok(s.detached, "%s: the old root is taken away", name);
 	is_integer(s.written, form.readonly ? EROFS : 0, "%s: writing", name);
 	is_integer(s.replaced, replaced_error(&form), "%s: replacing a directory", name);
+	is_integer(s.under, form.below, "%s: the layers below", name);
 	if (form.source == PATH)
 		is_integer(s.sub, !form.overlay, "%s: what is mounted below", name);
 }
@@ -273,6 +287,11 @@ static void test_kept_layer(void)
 	if (!has_overlay())
 		return;
 	check((struct form){ PATH, .overlay = 1, .kept = 1 });
+	for (int age = NOW; age <= BEFORE_5_2; age++) {
+		check((struct form){ PATH, age, .overlay = 1, .below = 1 });
+		check((struct form){ TREE, age, .overlay = 1, .below = 1, .readonly = 1 });
+		check((struct form){ PATH, age, .overlay = 1, .below = 1, .kept = 1 });
+	}
 	ok(access(DIR "/up/d", F_OK) == 0, "the upper layer has what was written");
 }
 

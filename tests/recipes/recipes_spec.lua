@@ -14,6 +14,7 @@ local NEEDS = {
   ["ipc.lua"] = " #pidfd",
   ["isolate.lua"] = " #pidfd",
   ["lan.lua"] = " #nft #cgroup",
+  ["layers.lua"] = " #detached #overlay",
   ["limits.lua"] = " #cgroup",
   ["nested_pids.lua"] = " #pidfd",
   ["pid.lua"] = " #pidfd",

@@ -23,3 +23,20 @@ describe("the recipe of chroot #root #detached", function()
     assert.matches("\nWith all of it:\n  Hello from a root with 3 programs$", text)
   end)
 end)
+
+describe("the recipe of layers #root #detached #overlay", function()
+  it("shows each its own, as the host sees it through /proc", function()
+    local text = recipe.run("layers.lua", {
+      ["^  one  process (%d+)  overlay"] = function(pid)
+        assert.equal("written by one", spec.contents(("/proc/%d/root/etc/motd"):format(pid)))
+        assert.is_false(spec.exists(("/proc/%d/root/etc/passwd"):format(pid)))
+        assert.equal("overlay", output(("stat -fc %%T /proc/%d/root | sed 's/fs$//'"):format(pid)))
+      end,
+      ["^  two  process (%d+)  overlay"] = function(pid)
+        assert.equal("from the image", spec.contents(("/proc/%d/root/etc/motd"):format(pid)))
+        assert.is_true(spec.exists(("/proc/%d/root/etc/passwd"):format(pid)))
+      end,
+    })
+    assert.matches("the layer app has:      from the image", text, 1, true)
+  end)
+end)

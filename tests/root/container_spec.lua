@@ -202,7 +202,7 @@ describe("a container #root", function()
     assert.is_true(luabox.sys.file.exists("/x", { root = tree }))
   end)
 
-  it("refuses a tree that is closed", function()
+  it("refuses a tree that is closed #detached", function()
     local tree = assert(luabox.sys.mount.open_tree "/")
     tree:close()
     local ok, problem = pcall(luabox.container, { name = "box", rootfs = tree })

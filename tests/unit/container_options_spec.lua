@@ -108,8 +108,9 @@ describe("luabox.container", function()
   end)
 
   it("checks the root", function()
-    of("rootfs", { { 1, "string or luabox.mount expected, got number" }, { "", "is empty" },
-      { "root", "'root' is not an absolute path" }, { io.stdout, "luabox.mount expected, got FILE*" } })
+    of("rootfs", { { 1, "luabox.overlay or string or luabox.mount expected, got number" },
+      { "", "is empty" }, { "root", "'root' is not an absolute path" }, { {}, "luabox.mount expected, got table" },
+      { io.stdout, "luabox.mount expected, got FILE*" } })
     of("access", { { 1, "string expected, got number" }, { "ro", "'ro' needs a 'rootfs'" },
       { "xx", "unknown value 'xx'; expected one of 'overlay', 'ro', 'rw'" } })
     of("size", { { true, SIZE }, { 1, "'1' is out of range (at least 4096)" },

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT */
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+#include "kernel/detective.h"
+#include "kernel/fscontext.h"
+#include "kernel/namespace.h"
+#include "kernel/newroot.h"
+#include "kernel/util.h"
+
+/* The places of the lower layers on the stage: the topmost, then those below by number. */
+#define TOPMOST "lower"
+
+struct place {
+	char name[sizeof TOPMOST];
+};
+
+static struct place place_below(size_t i)
+{
+	struct place p;
+
+	snprintf(p.name, sizeof p.name, "%u", (unsigned)i % 1000);
+	return p;
+}
+
+static int open_dir(int dirfd, const char *path, struct fault *f)
+{
+	int fd = retry_eintr(openat(dirfd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+
+	return fd >= 0 ? fd : fault_set(f, errno, "open", "%s", path);
+}
+
+/* ---- the stage: a tmpfs with a place for each lower layer, which overlay takes only from this mount
+ * namespace, and for the upper one if it is to be thrown away ---- */
+
+int mnt_make_layers(int stage, struct fault *f)
+{
+	if (mkdirat(stage, TOPMOST, 0755) < 0 || mkdirat(stage, "upper", 0755) < 0 ||
+	    mkdirat(stage, "work", 0755) < 0)
+		return fault_set(f, errno, "mkdir", "directories of the layers");
+	return 0;
+}
+
+static int make_stage(uint64_t size, struct fault *f)
+{
+	cleanup_fd int stage = -1;
+	char data[64];
+	int rc;
+
+	snprintf(data, sizeof data, size ? "mode=755,size=%" PRIu64 : "mode=755", size);
+	stage = mnt_fs_make("tmpfs", data, 0, f);
+	if (stage < 0)
+		return stage;
+	rc = mnt_make_layers(stage, f);
+	rc = rc < 0 ? rc : mnt_attach(stage, "/", f);
+	return rc < 0 ? rc : take_fd(&stage);
+}
+
+static int put(int tree, int stage, const char *name, int late, struct fault *f)
+{
+	if (move_mount(tree, "", stage, name, MOVE_MOUNT_F_EMPTY_PATH) < 0)
+		return fault_set(f, errno, "move_mount", "lower layer");
+	return mnt_settle_late(tree, 0, late, f);
+}
+
+static int put_below(const struct mnt_layer *layer, int stage, const char *name, struct fault *f)
+{
+	cleanup_fd int tree = layer->path ? mnt_open_layer(layer->path, f) : mnt_copy_tree(layer->fd, f);
+	int late, rc = tree < 0 ? tree : mnt_settle(tree, 0, &late, f);
+
+	if (rc < 0)
+		return rc;
+	if (mkdirat(stage, name, 0755) < 0)
+		return fault_set(f, errno, "mkdir", "directories of the layers");
+	return put(tree, stage, name, late, f);
+}
+
+static int put_all(const struct mnt_root *r, int tree, int late, int stage, struct fault *f)
+{
+	int rc = put(tree, stage, TOPMOST, late, f);
+
+	for (size_t i = 0; i < r->below_count && rc == 0; i++)
+		rc = put_below(&r->below[i], stage, place_below(i).name, f);
+	return rc;
+}
+
+/* ---- the layers, by descriptors ---- */
+
+static int set_directory(int fs, const char *key, int dirfd, const char *path, struct fault *f)
+{
+	cleanup_fd int fd = open_dir(dirfd, path, f);
+
+	return fd < 0 ? fd : mnt_fs_set(fs, key, NULL, fd, f);
+}
+
+static int set_by_descriptors(int fs, const struct mnt_root *r, int stage, struct fault *f)
+{
+	int rc = set_directory(fs, "lowerdir+", stage, TOPMOST, f);
+
+	for (size_t i = 0; i < r->below_count && rc == 0; i++)
+		rc = set_directory(fs, "lowerdir+", stage, place_below(i).name, f);
+	if (rc < 0)
+		return rc;
+	rc = set_directory(fs, "upperdir", r->upper ? AT_FDCWD : stage, r->upper ? r->upper : "upper", f);
+	return rc < 0 ? rc
+		      : set_directory(fs, "workdir", r->work ? AT_FDCWD : stage, r->work ? r->work : "work",
+				      f);
+}
+
+/* ---- and by paths, before Linux 6.13: the stage's own directories are relative to the working directory, so
+ * that no name has to be escaped, and fit into the 255 bytes that fsconfig(2) takes ---- */
+
+static int set_by_paths(int fs, const struct mnt_root *r, int stage, struct fault *f)
+{
+	char lower[256] = TOPMOST;
+	size_t length = sizeof TOPMOST - 1;
+	int rc;
+
+	if (fchdir(stage) < 0)
+		return fault_set(f, errno, "fchdir", "stage");
+	for (size_t i = 0; i < r->below_count && length < sizeof lower; i++)
+		length += (size_t)snprintf(lower + length, sizeof lower - length, ":%s", place_below(i).name);
+	if (length >= sizeof lower)
+		return fault_set(f, E2BIG, "fsconfig", "lowerdir");
+	rc = mnt_fs_set(fs, "lowerdir", lower, -1, f);
+	if (rc < 0)
+		return rc;
+	rc = mnt_fs_set(fs, "upperdir", r->upper ? r->upper : "upper", -1, f);
+	return rc < 0 ? rc : mnt_fs_set(fs, "workdir", r->work ? r->work : "work", -1, f);
+}
+
+/* ---- the overlay ---- */
+
+typedef int set_layers(int fs, const struct mnt_root *r, int stage, struct fault *f);
+
+/* In a user namespace overlay cannot use trusted.* attributes, and without any it
+ * cannot replace a directory of the lower layer. */
+static int set_attributes(int fs, struct fault *f)
+{
+	int rc = ns_in_user_namespace();
+
+	if (rc < 0)
+		return fault_set(f, -rc, "read", "/proc/self/uid_map");
+	return rc ? mnt_fs_set(fs, "userxattr", NULL, -1, f) : 0;
+}
+
+static int make_overlay(const struct mnt_root *r, int stage, set_layers *set, struct fault *f)
+{
+	cleanup_fd int fs = mnt_fs_open("overlay", f);
+	int rc;
+
+	if (fs < 0)
+		return fs;
+	rc = mnt_fs_set(fs, "source", "luabox", -1, f);
+	rc = rc < 0 ? rc : set(fs, r, stage, f);
+	rc = rc < 0 ? rc : set_attributes(fs, f);
+	rc = rc < 0 ? rc : mnt_fs_create(fs, f);
+	return rc < 0 ? rc : mnt_fs_mount(fs, mnt_root_attributes(r), f);
+}
+
+/* The stage stays on the old root and goes with it. */
+int mnt_overlay_root(const struct mnt_root *r, int tree, int late, struct fault *f)
+{
+	cleanup_fd int stage = make_stage(r->size, f);
+	int rc = stage < 0 ? stage : put_all(r, tree, late, stage, f);
+
+	if (rc < 0)
+		return rc;
+	rc = make_overlay(r, stage, set_by_descriptors, f);
+	if (rc == -EINVAL || rc == -EOPNOTSUPP) /* the latter before Linux 6.5 */
+		rc = make_overlay(r, stage, set_by_paths, f);
+	if (rc == -EINVAL)
+		detect_overlay(r->upper, r->work, f);
+	return rc;
+}
