@@ -19,7 +19,6 @@
 #include "kernel/fscontext.h"
 #include "kernel/mount.h"
 #include "kernel/mount_plain.h"
-#include "kernel/namespace.h"
 #include "kernel/newroot.h"
 #include "kernel/rootfs.h"
 #include "kernel/util.h"
