@@ -36,7 +36,7 @@ function M.run(code)
     file:write(code, "\n")
   end
   local interpreter = os.getenv("LUABOX_INTERPRETER")
-  local command = ("LUABOX_SANDBOX= tests/sandbox %s -l luabox - <%s 2>&1"):format(interpreter, script)
+  local command = ("tests/sandbox %s -l luabox - <%s 2>&1"):format(interpreter, script)
   local process <close> = assert(io.popen(command))
   local output = process:read("a")
   return output, process:close()

@@ -72,3 +72,15 @@ describe("leak check #root", function()
       "sysctl -w net.ipv4.ip_forward=1", "sysctl -w net.ipv4.ip_forward=0")
   end)
 end)
+
+describe("tests/sandbox #root", function()
+  it("has namespaces of its own, whatever the environment says", function()
+    local function mnt(prefix)
+      local pipe <close> = assert(io.popen(prefix .. " readlink /proc/self/ns/mnt"))
+      return pipe:read "l"
+    end
+    local inner = mnt "LUABOX_SANDBOX=1 tests/sandbox"
+    assert.matches("^mnt:", inner)
+    assert.not_equal(mnt "", inner)
+  end)
+end)
