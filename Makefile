@@ -104,6 +104,7 @@ KERNEL = \
 	pipe \
 	port \
 	port_holder \
+	probe \
 	procfs \
 	rootfs \
 	rootfs_image \
@@ -161,6 +162,7 @@ BINDING = \
 	options \
 	pcap \
 	port \
+	probe \
 	process \
 	process_body \
 	process_guard \
@@ -252,6 +254,11 @@ MODULES = \
 	luabox.pcap_text \
 	luabox.pcap_transport \
 	luabox.port_map \
+	luabox.probe \
+	luabox.probe_loop \
+	luabox.probe_ping \
+	luabox.probe_place \
+	luabox.probe_stream \
 	luabox.program_files \
 	luabox.random \
 	luabox.root \

@@ -16,6 +16,7 @@
 	X(options)                                                                                           \
 	X(pcap)                                                                                              \
 	X(port)                                                                                              \
+	X(probe)                                                                                             \
 	X(process)                                                                                           \
 	X(rootfs)                                                                                            \
 	X(seccomp)                                                                                           \
