@@ -40,8 +40,7 @@ local function probe(box, command, expected, what)
   report(result.code == 0 and (not expected or seen == expected), box, what, seen)
 end
 
-print(lan)
-print("What each one saw:")
+print "What each one saw:"
 local here, port = world.gateway, ":" .. web:host_port(80)
 probe(client, { "ping", "-c", "1", "-W", "5", "web" }, nil, "pings web by its name")
 probe(client, peer "web", client.address, "asks web who is calling")
@@ -53,4 +52,6 @@ probe(app, peer(here .. port), lan.gateway, "a neighbour comes in by the host's 
 
 local hog = web:run { "tail", "/dev/zero" }
 report(hog.reason ~= nil, web, "fills its memory", hog.reason or "was not killed")
+print "How they are connected:"
+print(luabox.map { namespaces = { world, lan } })
 os.exit(passed, true)

@@ -147,8 +147,8 @@ local map_options = {
 --   may not be seen.
 --   A namespace has `id`, `label` (its name here), `here` (true of this process's own), `path`, `pid` and `user` of its
 --   first process, `processes` (how many), `holder` (the pid of one that holds a descriptor; `held_here`: this one),
---   `command` of the one or the other, `part` (true of a neighbour), `hidden` (true if only links tell of it), `links`
---   and `nat`.
+--   `command` of the one or the other, `part` (true of a neighbour that has more), `hidden` (true if only links tell of
+--   it), `links` and `nat`.
 --   A link has `name`, `index`, `kind`, `state` ("up", "down", "no carrier", "dormant"), `addresses`, `mac`, `mtu`,
 --   `master`, `port` (its state as a bridge's), `options`, and `peer` or `lower` with `namespace` (an id), `link` and
 --   `index`.

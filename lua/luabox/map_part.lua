@@ -75,7 +75,7 @@ end
 local function subnets_of(links)
   local list = {}
   for _, link in ipairs(links) do
-    for _, text in ipairs(link.addresses) do
+    for _, text in ipairs(link.kind ~= "loopback" and link.addresses or {}) do
       local a = address.parse(text)
       if a then list[#list + 1] = a:network() end
     end
@@ -106,10 +106,11 @@ end
 
 local function cut_neighbour(entry, kept)
   keep_masters(entry, kept)
-  entry.part = true
-  entry.links = filter(entry.links, function(link) return kept[link.index] end)
-  local subnets = subnets_of(entry.links)
-  entry.nat = filter(entry.nat, function(rule) return is_about(rule, entry.links, subnets) end)
+  local links = filter(entry.links, function(link) return link.kind == "loopback" or kept[link.index] end)
+  local subnets = subnets_of(links)
+  local nat = filter(entry.nat, function(rule) return is_about(rule, links, subnets) end)
+  entry.part = #links < #entry.links or #nat < #entry.nat or nil
+  entry.links, entry.nat = links, nat
 end
 
 --- Leaves the wanted namespaces and their neighbours.
@@ -121,7 +122,7 @@ function M.cut(entries)
   local kept = joined_links(entries, wanted)
   return filter(entries, function(entry)
     if not entry.wanted and kept[entry.id] then cut_neighbour(entry, kept[entry.id]) end
-    return entry.wanted or entry.part
+    return entry.wanted or kept[entry.id]
   end)
 end
 
