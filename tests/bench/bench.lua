@@ -250,6 +250,39 @@ local function compare_programs()
   hold_time("a root of bash and ten tools", rows, "luabox.rootfs.from_programs", 100)
 end
 
+-- ---- looking ----
+
+local function compare_lists()
+  local count, sleepers = 500, {}
+  for i = 1, count do sleepers[i] = luabox.sys.process.spawn { program = { "sleep", "600" } } end
+  local function process(command)
+    return function()
+      local times = measure.process(command, 5)
+      return times and { time = times }
+    end
+  end
+  local rows = measure.interleave({
+    { name = "lsns", sample = process "lsns" },
+    { name = "luabox ls", sample = process(LUABOX .. " ls") },
+  }, ROUNDS)
+  for _, sleeper in ipairs(sleepers) do sleeper:close() end
+  measure.report(("namespaces of %d processes"):format(count), rows, { { "time", "ms" } }, out)
+  hold("a list of namespaces", rows, "luabox ls", "time", 1.0)
+end
+
+-- Of a LAN four times the size, four times the time and a little: the growth is linear.
+local function compare_maps()
+  local contenders = {}
+  for i, count in ipairs { 50, 200 } do
+    contenders[i] = { name = ("luabox map of %d"):format(count),
+      sample = numbers_of("time", ("sleep 0.1; %s tests/bench/map.lua %d"):format(LUABOX, count)) }
+  end
+  local rows = measure.interleave(contenders, ROUNDS)
+  measure.report("a picture of a LAN", rows, { { "time", "ms" } }, out)
+  hold_time("a map of 200 nodes", rows, "luabox map of 200", 1000)
+  hold("a map of 200 nodes beside one of 50", rows, "luabox map of 200", "time", 5)
+end
+
 shell "mount -t cgroup2 cgroup2 /sys/fs/cgroup" -- crun runs on no hybrid of the versions
 make_root()
 compare_containers()
@@ -269,6 +302,8 @@ end
 compare_bytes()
 compare_memory()
 compare_programs()
+compare_lists()
+compare_maps()
 
 print ""
 for _, line in ipairs(broken) do
