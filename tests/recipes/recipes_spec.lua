@@ -3,6 +3,7 @@ local lfs = require "lfs"
 
 local INTERPRETER = os.getenv("LUABOX_INTERPRETER") or "build/luabox"
 local LIMIT = 200
+local MOST_LINES = 60
 
 -- What a recipe needs of the kernel, as tests/needs.lua has it.
 local NEEDS = {
@@ -27,6 +28,18 @@ for name in lfs.dir("recipes") do
   if name:find("%.lua$") then recipes[#recipes + 1] = name end
 end
 table.sort(recipes)
+
+describe("recipe", function()
+  for _, name in ipairs(recipes) do
+    it(name .. " has its drawing on top, at most 60 lines, and needs luabox alone", function()
+      local file <close> = assert(io.open("recipes/" .. name))
+      local text = file:read "a"
+      assert.equal("--[[\n", text:sub(1, 5))
+      assert.is_true(select(2, text:gsub("\n", "")) <= MOST_LINES)
+      for module in text:gmatch "require *%(?[\"']([^\"']+)" do assert.equal("luabox", module) end
+    end)
+  end
+end)
 
 describe("recipe #root", function()
   for _, name in ipairs(recipes) do
