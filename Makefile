@@ -35,6 +35,7 @@ SHARED = -lnl-route-3 -lnl-3 -lnftnl -lmnl -lseccomp
 
 KERNEL = \
 	address \
+	archive \
 	calls \
 	capability \
 	capability_hint \
@@ -119,6 +120,10 @@ KERNEL = \
 	steps \
 	steps_file \
 	system \
+	tar \
+	tar_entry \
+	tar_meta \
+	tar_place \
 	user \
 	util \
 	wait
@@ -175,6 +180,7 @@ BINDING = \
 	system \
 	system_calls \
 	table \
+	tar \
 	value \
 	wait
 
@@ -263,7 +269,9 @@ MODULES = \
 	luabox.random \
 	luabox.root \
 	luabox.rootfs \
+	luabox.rootfs_place \
 	luabox.rootfs_programs \
+	luabox.rootfs_tar \
 	luabox.route_list \
 	luabox.scope \
 	luabox.show \

@@ -23,6 +23,9 @@ local ID_MAP = { "list", min = 1, max = 340, of = { "table", fields = {
   outside = { "integer", required = true, min = 0, max = LAST_ID },
   count = { "integer", default = 1, min = 1, max = 4294967295 } } } }
 
+--- The kind of `uid_map` and `gid_map`.
+M.id_map = ID_MAP
+
 local ADDRESSES = { "any", { "address", prefix = "none" },
   { "list", min = 1, max = 2, of = { "address", prefix = "none" } } }
 
@@ -251,17 +254,26 @@ local function range_problem(ranges, side)
   end
 end
 
-local function check_ranges(o, name)
+local function check_ranges(o, name, where, arg)
   local problem = range_problem(o[name] or {}, "inside") or range_problem(o[name] or {}, "outside")
-  if problem then fail(name, "%s", problem) end
+  if problem then options.fail(where, name, problem, arg) end
+end
+
+--- Checks what its description cannot say of a pair of id maps.
+-- @tparam table o with `uid_map` and `gid_map`, or neither
+-- @tparam string where the function
+-- @tparam[opt=1] integer arg
+-- @raise an argument error
+function M.check_id_maps(o, where, arg)
+  check_ranges(o, "uid_map", where, arg)
+  check_ranges(o, "gid_map", where, arg)
+  if (o.uid_map == nil) ~= (o.gid_map == nil) then
+    options.fail(where, o.uid_map and "gid_map" or "uid_map", "is missing: a user namespace needs both maps", arg)
+  end
 end
 
 local function check_maps(o)
-  check_ranges(o, "uid_map")
-  check_ranges(o, "gid_map")
-  if (o.uid_map == nil) ~= (o.gid_map == nil) then
-    fail(o.uid_map and "gid_map" or "uid_map", "is missing: a user namespace needs both maps")
-  end
+  M.check_id_maps(o, "container")
   if o.uid_map and o.network == "host" then fail("uid_map", "cannot be combined with network = \"host\"") end
 end
 

@@ -171,7 +171,7 @@ end
 -- @treturn string status
 -- @treturn ?string detail
 function M.libraries()
-  local modules = "capability cgroup file keeper mount namespace net nft port process rootfs seccomp system"
+  local modules = "capability cgroup file keeper mount namespace net nft port process rootfs seccomp system tar"
   for name in modules:gmatch "%a+" do
     local ok, e = pcall(require, "luabox.sys." .. name)
     if not ok then return "missing", tostring(e):match "[^\n]*" end

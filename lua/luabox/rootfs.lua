@@ -69,4 +69,41 @@ function M.overlay(o)
   return require("luabox.overlay").new(o)
 end
 
+--- A root unpacked from a tar, plain or compressed by gzip, bzip2, xz or zstd: Alpine's minirootfs, or what
+-- `docker export` writes. Its maker is not trusted: an entry whose path is absolute, has a ".." or leads through a
+-- symbolic link is refused, and so is a hard link to such a path; nothing is ever written outside. After an error
+-- nothing is left; after SIGKILL a directory keeps what was unpacked into it.
+--
+-- Owners, modes (setuid too), times, hard links, fifos, devices, holes, extended attributes and access control lists
+-- (those that have numbers) are as in the archive. It takes libarchive (the Debian package libarchive13).
+-- @tparam string|handle archive a path, or what the bytes are read from, such as a pipe
+-- @tparam[opt] table o
+-- @tparam[opt] string o.to an absolute path of a directory to unpack into, empty or not there yet, in place of a tree
+--   in memory; it stays, and with it setuid programs: close the directory above it to others (mode 0700)
+-- @tparam[opt=true] boolean o.owners as the archive has them, which takes root; else all is the caller's, and nothing
+--   setuid
+-- @tparam[opt] {table,...} o.uid_map as that of the container that is to have it: a user `inside` becomes `outside`;
+--   one whom it does not have is an error. Without, the owners are the archive's, and a container with an `uid_map`
+--   sees them through an id-mapped mount (of a tree in memory since Linux 6.3)
+-- @tparam[opt] {table,...} o.gid_map likewise
+-- @tparam[opt] integer|string o.max_size of all its files together, in bytes or as "2G"; no limit by default (a tree in
+--   memory: half of the memory)
+-- @treturn luabox.mount|string a detached tree, or `to`
+-- @treturn table `entries` and `bytes` (of all files), `skipped`: a list of what was passed over, each `what`
+--   ("device", where they may not be made; "attribute", an extended one that the file system does not take or that is
+--   overlay's; "acl"), `count`, and the `path` and `code` of the first
+-- @raise luabox.error: EBADMSG for what is no tar, is damaged or cut short; EXDEV or ELOOP for an entry that leads out
+--   of the root; EINVAL for an image in layers (`docker save`) or an owner that the map does not have; EFBIG beyond
+--   `max_size`; ENOTEMPTY; ENOSPC; EPERM; ELIBACC without libarchive
+-- @see tar(5), libarchive(3)
+-- @usage
+-- local pipe <close> = assert(io.popen "cd /bin && tar -c --transform 's,^,bin/,' busybox")
+-- local tree <close>, report = luabox.rootfs.from_tar(pipe)
+-- local box <close> = luabox.container { name = "box", rootfs = tree }
+-- box:start()
+-- assert(report.entries == 1 and box:check({ "/bin/busybox", "echo", "hello" }).stdout == "hello\n")
+function M.from_tar(archive, o)
+  return require("luabox.rootfs_tar").make(archive, o)
+end
+
 return M

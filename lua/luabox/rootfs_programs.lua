@@ -4,9 +4,8 @@
 local errors = require "luabox.error"
 local options = require "luabox.options"
 local program_files = require "luabox.program_files"
-local scope = require "luabox.scope"
-local sys = require("luabox").sys
-local file = sys.file
+local place = require "luabox.rootfs_place"
+local file = require("luabox").sys.file
 
 local M = {}
 
@@ -58,55 +57,6 @@ function make.file(root, entry, link)
   if not linked then file.copy(entry.path, entry.path, { root = root }) end
 end
 
--- Removes what was made, last first. The entry that was being made when it failed may be there or not.
-local function remove(root, list, last)
-  for i = last, 1, -1 do
-    local _, e = errors.try(list[i].type == "directory" and file.rmdir or file.unlink, list[i].path, { root = root })
-    if e and (e.code ~= "ENOENT" or i < last) then error(e, 0) end
-  end
-end
-
-local function write(root, list, link, undo)
-  local last = 0
-  undo:add(function() remove(root, list, last) end)
-  for i, entry in ipairs(list) do
-    last = i
-    make[entry.type](root, entry, link)
-  end
-end
-
--- ---- the two places ----
-
-local function refuse_full(path)
-  errors.raise { op = "from_programs", subject = path, code = "ENOTEMPTY",
-    hint = "give an empty directory, or a path that is not there yet" }
-end
-
-local function in_directory(path, list, link)
-  local undo <close> = scope.new()
-  if not file.exists(path) then
-    file.mkdir(path)
-    undo:add(function() file.rmdir(path) end)
-  elseif file.list(path)[1] then
-    refuse_full(path)
-  end
-  write(path, list, link, undo)
-  undo:forget()
-  return path
-end
-
-local function in_memory(list)
-  local context <close> = sys.mount.fsopen "tmpfs"
-  context:set("source", "luabox")
-  context:set("mode", "755")
-  context:create()
-  local undo <close> = scope.new()
-  local tree = undo:own(context:mount "nosuid,nodev")
-  write(tree, list, false, undo)
-  undo:forget()
-  return tree
-end
-
 --- Makes the root, as `luabox.rootfs.from_programs` says.
 -- @tparam table t its argument
 -- @treturn luabox.mount|string
@@ -114,8 +64,11 @@ end
 function M.make(t)
   local o = check(t)
   local list = program_files.find(o.programs, o.files)
-  if o.to then return in_directory(o.to, list, o.link) end
-  return in_memory(list)
+  local function write(root)
+    for _, entry in ipairs(list) do make[entry.type](root, entry, o.link) end
+  end
+  if o.to then return (place.in_directory("from_programs", o.to, write)) end
+  return (place.in_memory("nosuid,nodev", write))
 end
 
 return M

@@ -21,7 +21,8 @@
 	X(rootfs)                                                                                            \
 	X(seccomp)                                                                                           \
 	X(signal)                                                                                            \
-	X(system)
+	X(system)                                                                                            \
+	X(tar)
 
 #define BOX_DECLARE(name) BOX_MODULE(name);
 BOX_MODULES(BOX_DECLARE)
