@@ -46,7 +46,7 @@ rules:iptables "-t nat -A POSTROUTING -s 172.18.0.0/24 ! -o br0 -j MASQUERADE"
 rules:iptables "-t nat -A PREROUTING -p tcp --dport 3033 -j DNAT --to 172.18.0.2:3000"
 
 -- $ ip netns exec v1 sh -c 'while :; do echo hello from v1 | nc -l -p 3000; done' &
-local server <close> = process.spawn {
+local _ <close> = process.spawn {
   join = { v1 }, namespaces = "mnt,pid", steps = { { "propagation", path = "/", flags = "private,rec" }, { "root" } },
   program = { "sh", "-c", "while :; do echo hello from v1 | nc -l -p 3000; done" },
 }
