@@ -25,6 +25,7 @@
 local decoder = require "luabox.pcap_decode"
 local errors = require "luabox.error"
 local options = require "luabox.options"
+local place = require "luabox.probe_place"
 local sys = require("luabox").sys
 
 local packet_mt = { __name = "luabox.packet", __tostring = require "luabox.pcap_text" }
@@ -46,7 +47,7 @@ local COUNT = { "integer", min = 1 }
 
 local capture_options = {
   link = { "string", required = true, min = 1, max = 15 },
-  namespace = { "any", { "handle" }, { "string", min = 1 } },
+  namespace = place.from,
   filter = { "string" },
   to = { "string", min = 1 },
   count = COUNT,
@@ -63,17 +64,10 @@ local function new(source, what)
     capture_mt)
 end
 
--- A name is one of `ip netns`.
-local function open_link(o, undo)
-  local namespace = o.namespace
-  if type(namespace) == "string" then namespace = undo:own(require("luabox.ns").open(namespace)) end
-  return sys.pcap.open { link = o.link, namespace = namespace, filter = o.filter, count = o.count,
-    seconds = o.seconds, snaplen = o.snaplen, promiscuous = o.promiscuous, buffer = o.buffer }
-end
-
 local function start(o)
   local undo <close> = require("luabox.scope").new()
-  local source = open_link(o, undo)
+  local source = sys.pcap.open { link = o.link, namespace = place.namespace(o.namespace, undo), filter = o.filter,
+    count = o.count, seconds = o.seconds, snaplen = o.snaplen, promiscuous = o.promiscuous, buffer = o.buffer }
   if o.to then
     local ok, failure = pcall(source.save, source, o.to)
     if not ok then
@@ -88,7 +82,8 @@ end
 -- no room there is dropped, and counted in `stats`.
 -- @tparam table o
 -- @tparam string o.link its name, or "any" for all links of the namespace
--- @tparam[opt] luabox.namespace|string o.namespace a handle, or a name of `ip netns`; the current one by default
+-- @tparam[opt] luabox.namespace|luabox.container|integer|string o.namespace a handle, a container, a pid, or a name of
+--   `ip netns`; the current one by default
 -- @tparam[opt] string o.filter only packets that it describes, such as "icmp and host 10.0.0.1"
 -- @tparam[opt] string o.to a file that they are written to, made with mode 600; one that is there is emptied
 -- @tparam[opt] integer o.count the capture ends with so many packets

@@ -1,5 +1,5 @@
 --- Where a probe starts and what it asks: namespaces and addresses from handles, pids, containers and names.
--- Internal: a part of `luabox.probe`, for nobody else.
+-- Internal: a part of `luabox.probe`; `luabox.pcap` takes namespaces so, too.
 -- @module luabox.probe_place
 local address = require "luabox.address"
 local errors = require "luabox.error"
@@ -22,8 +22,8 @@ end
 local function of_container(container)
   if container.network == "host" then return nil end
   if container.namespace then return container.namespace end
-  errors.raise { op = "probe", subject = tostring(container), message = "it has no network namespace yet",
-    hint = "call start() first" }
+  errors.raise { op = "find network namespace", subject = tostring(container),
+    message = "it has no network namespace yet", hint = "call start() first" }
 end
 
 --- Opens the network namespace of a place.

@@ -336,7 +336,10 @@ void pcap_capture_link_type(const struct pcap_capture *c, char text[PCAP_LINK_TY
 	int number = lib.datalink(c->pcap);
 	const char *name = lib.datalink_val_to_name(number);
 
-	snprintf(text, PCAP_LINK_TYPE_TEXT, name ? "%s" : "%.0s%d", name ? name : "", number);
+	if (name)
+		snprintf(text, PCAP_LINK_TYPE_TEXT, "%s", name);
+	else
+		snprintf(text, PCAP_LINK_TYPE_TEXT, "%d", number);
 }
 
 /* Written by libpcap, to memory: files number some link types otherwise than captures do. */

@@ -147,6 +147,29 @@ describe("luabox.pcap #root", function()
     assert.equal("ENOENT", spec.failure(luabox.pcap.capture, { link = "lo", namespace = "spec-pcap" }).code)
   end)
 
+  it("captures in a namespace by a process that is in it", function()
+    local p <close> = process.spawn { program = { "sleep", "60" }, join = { right } }
+    local c <close> = capture { namespace = p:pid(), filter = "icmp" }
+    ping()
+    assert.equal("echo request", c:next(0).icmp.name)
+    p:kill "KILL"
+    p:wait()
+  end)
+
+  it("captures what a container sees #nft #cgroup", function()
+    local lan <close> = luabox.network { name = "lan" }
+    local a <close> = luabox.container { name = "a", network = lan }
+    local b <close> = luabox.container { name = "b", network = lan }
+    local text = refused(luabox.pcap.capture, { link = "eth0", namespace = a })
+    contains(text, "it has no network namespace yet; call start() first")
+    a:start()
+    b:start()
+    local c <close> = luabox.pcap.capture { link = "eth0", namespace = a, filter = "icmp" }
+    assert.equal(0, b:run({ "ping", "-c", "1", "a" }).code)
+    local p = c:next(0)
+    assert.same({ b.address, a.address }, { p.ip.saddr, p.ip.daddr })
+  end)
+
   it("shows VLAN tags, which the kernel keeps beside the packet", function()
     local c <close> = capture { filter = "vlan", to = path }
     local send = "import socket; s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW); s.bind(('eth0', 0)); "
