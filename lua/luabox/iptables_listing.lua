@@ -2,6 +2,7 @@
 -- Internal: a part of `luabox.nat`, for nobody else.
 -- @module luabox.iptables_listing
 
+local name_of = require("luabox.iptables_words").name
 local rules = require "luabox.iptables_rule"
 local vocabulary = require "luabox.iptables_vocabulary"
 
@@ -20,7 +21,7 @@ end
 -- @treturn string
 function M.line(record, verbose)
   local matches, target = rules.texts(record.rule)
-  local words = { "-A", record.chain.name }
+  local words = { "-A", name_of(record.chain.name) }
   if matches ~= "" then words[#words + 1] = matches end
   if verbose then words[#words + 1] = ("-c %d %d"):format(counts(record)) end
   if target ~= "" then words[#words + 1] = target end
@@ -35,7 +36,8 @@ function M.script(chains, command)
   local lines = {}
   for _, chain in ipairs(chains) do
     if command.number then break end
-    lines[#lines + 1] = chain.base and ("-P %s %s"):format(chain.name, chain.policy:upper()) or "-N " .. chain.name
+    lines[#lines + 1] = chain.base and ("-P %s %s"):format(chain.name, chain.policy:upper())
+      or "-N " .. name_of(chain.name)
   end
   for _, chain in ipairs(chains) do
     for i, record in ipairs(chain.rules) do

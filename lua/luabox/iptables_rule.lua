@@ -2,6 +2,7 @@
 -- Internal: a part of `luabox.nat`, for nobody else. Rules are as `luabox.iptables_parse` reads them.
 -- @module luabox.iptables_rule
 
+local name_of = require("luabox.iptables_words").name
 local vocabulary = require "luabox.iptables_vocabulary"
 
 local M = {}
@@ -135,7 +136,7 @@ function M.texts(rule)
     add_given(words, vocabulary.matches[match.name], match.given)
   end
   if target then
-    target_words[1] = (target.is_goto and "-g " or "-j ") .. target.name
+    target_words[1] = (target.is_goto and "-g " or "-j ") .. name_of(target.name)
     if not target.is_chain then add_given(target_words, vocabulary.targets[target.name], target.given) end
   end
   return table.concat(words, " "), table.concat(target_words, " ")

@@ -7,6 +7,7 @@
 -- @module luabox.iptables_values
 
 local address = require "luabox.address"
+local words = require "luabox.iptables_words"
 
 local M = {}
 
@@ -59,7 +60,7 @@ function M.interface(text)
   if text:find "[/*%s%c]" then
     return nil, ("'%s' is no interface's name; 'eth+' stands for all that begin so"):format(text)
   end
-  return { value = text:gsub("%+$", "*"), text = text }
+  return { value = text:gsub("%+$", "*"), text = words.name(text) }
 end
 
 -- ---- protocols ----
@@ -220,7 +221,7 @@ function M.mark(text)
 end
 
 -- Reads "A,B" against the words in their order: the set of them, or nil and a problem.
-local function words_of(text, known, what)
+local function known_words(text, known, what)
   local given = {}
   for item in (text .. ","):gmatch "([^,]*)," do
     local word = item:upper()
@@ -249,7 +250,7 @@ local TYPES = set_of("UNSPEC", "UNICAST", "LOCAL", "BROADCAST", "ANYCAST", "MULT
 
 --- Of -m state --state.
 function M.states(text)
-  local list, problem = words_of(text, STATES, "a state")
+  local list, problem = known_words(text, STATES, "a state")
   if not list then return nil, problem end
   local shown = table.concat(list, ",")
   return { value = shown:lower(), text = shown }
@@ -257,7 +258,7 @@ end
 
 --- Of -m conntrack --ctstate: SNAT and DNAT are nftables' `ct_status`, the others `ct_state`.
 function M.conntrack_states(text)
-  local list, problem = words_of(text, CT_STATES, "a state of conntrack")
+  local list, problem = known_words(text, CT_STATES, "a state of conntrack")
   if not list then return nil, problem end
   local statuses = 0
   for _, word in ipairs(list) do
@@ -283,7 +284,7 @@ end
 function M.text(max)
   return function(text)
     if #text > max then return nil, ("'%.40s' is %d bytes long; at most %d are allowed"):format(text, #text, max) end
-    return { value = text, text = require("luabox.iptables_words").quote(text) }
+    return { value = text, text = words.quote(text) }
   end
 end
 

@@ -27,8 +27,8 @@ local function double_quoted(line, at)
     if stop == '"' then return table.concat(parts), next_at end
     if stop ~= "\\" then return nil, refusal(stop) end
     local escaped = line:sub(next_at, next_at)
-    -- a backslash keeps itself before all but these
-    parts[#parts + 1] = escaped == "\n" and "" or escaped:find '["\\$`]' and escaped or "\\" .. escaped
+    -- a backslash keeps itself before all but these; of a shell before "'" too, but iptables -S writes one there
+    parts[#parts + 1] = escaped == "\n" and "" or escaped:find "[\"\\$`']" and escaped or "\\" .. escaped
     at = next_at + 1
   end
 end
@@ -93,6 +93,15 @@ end
 function M.quote(text)
   if text:find "^[%w_-]+$" then return text end
   return '"' .. text:gsub("[\"\\']", "\\%0") .. '"'
+end
+
+--- A name as a line shows it: in quotes only where a shell would take it for something else.
+-- @tparam string text
+-- @treturn string
+-- @usage assert(luabox.iptables_words.name "eth0.1+" == "eth0.1+")
+function M.name(text)
+  if text:find "^[%w_.+:@-]+$" then return text end
+  return M.quote(text)
 end
 
 return M

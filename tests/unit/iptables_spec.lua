@@ -199,6 +199,15 @@ describe("luabox.iptables_parse", function()
   end
 end)
 
+describe("luabox.iptables_parse with random lines", function()
+  it("answers, and takes what it has written for the same", function()
+    package.path = package.path .. ";tests/fuzz/?.lua"
+    local lines = require "iptables_lines"
+    math.randomseed(20261122)
+    for _ = 1, 5000 do lines.check(lines.line()) end
+  end)
+end)
+
 describe("luabox.iptables_listing", function()
   local function record(line, packets)
     local command = parse.line(line, 4)
