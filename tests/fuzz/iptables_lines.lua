@@ -47,7 +47,8 @@ local function check_rule(command, line)
   local parse, rules = require "luabox.iptables_parse", require "luabox.iptables_rule"
   local words = require "luabox.iptables_words"
   local written = rules.text(command.rule)
-  local again, problem = parse.line(("-t %s -A %s %s"):format(command.table, words.name(command.chain), written), command.version)
+  local whole = ("-t %s -A %s %s"):format(command.table, words.name(command.chain), written)
+  local again, problem = parse.line(whole, command.version)
   assert(again, ("%q is written %q: %s"):format(line, written, problem))
   local twice = rules.text(again.rule)
   assert(twice == written, ("%q is written %q, and then %q"):format(line, written, twice))
