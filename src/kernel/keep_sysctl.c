@@ -275,6 +275,11 @@ static int still_set(int fd, off_t notes, int root, const char *set)
 	return same_value(now, set);
 }
 
+static int is_below(const char *path)
+{
+	return *path != '/' && !strstr(path, "..");
+}
+
 /* The first is the sysctl itself; when it is back, the rest can be put back only now: so what may
  * be for a moment (ENOMEM) is tried again. */
 static int put_back_all(int fd, int root, off_t at)
@@ -288,6 +293,8 @@ static int put_back_all(int fd, int root, off_t at)
 		if (!value)
 			continue;
 		*value++ = '\0';
+		if (!is_below(line + 4))
+			continue;
 		for (int i = 0; i < TRIES && (rc = put_back(root, line + 4, value)) < 0; i++)
 			;
 		result = result ? result : rc;
