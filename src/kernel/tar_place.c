@@ -110,9 +110,10 @@ static int make_directories(struct tar *t, const char *path, struct fault *f)
 static int refuse_directory(struct tar *t, int error, struct fault *f)
 {
 	tar_failed(t, error, "open", f);
-	if (error == ELOOP)
-		fault_hint(f, "the archive has put a symbolic link in its path: what is behind a link is not "
-			      "written to, as it could be outside");
+	if (f && error == ELOOP) {
+		snprintf(f->detail, sizeof f->detail, "its path leads through a symbolic link");
+		fault_hint(f, "what is behind a link could be outside of the root, and is not written to");
+	}
 	return -error;
 }
 

@@ -12,6 +12,7 @@ local NEEDS = {
   ["clocks.lua"] = " #cgroup #pidfd",
   ["enter.lua"] = " #pidfd",
   ["hostname.lua"] = " #pidfd",
+  ["image.lua"] = " #detached",
   ["ipc.lua"] = " #pidfd",
   ["isolate.lua"] = " #pidfd",
   ["lan.lua"] = " #nft #cgroup",

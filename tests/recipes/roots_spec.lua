@@ -40,3 +40,40 @@ describe("the recipe of layers #root #detached #overlay", function()
     assert.matches("the layer app has:      from the image", text, 1, true)
   end)
 end)
+
+describe("the recipe of images #root #detached", function()
+  -- What is outside of it, and what is left of its archives.
+  local function outside()
+    return output "md5sum /etc/passwd /etc/shadow; ls -A /tmp /etc"
+  end
+
+  it("keeps modes and links, and writes nothing that leads out", function()
+    local before = outside()
+    local text = recipe.run("image.lua", {
+      ["^In a container of it, process (%d+)"] = function(pid)
+        assert.equal("4755 0 1\n755 0 2\n755 0 2\nbusybox", output(([[cd /proc/%d/root/bin
+          stat -c '%%a %%u %%h' su ls busybox; readlink sh]]):format(pid)))
+        assert.is_true(spec.exists(("/proc/%d/root/etc/issue"):format(pid)))
+      end,
+    })
+    assert.equal(before, outside())
+    for _, line in ipairs { "../../etc/passwd: the path has a \"..\"", "l/x: its path leads through a symbolic link",
+      "/etc/shadow: the path is absolute" } do
+      assert.matches(line, text, 1, true)
+    end
+  end)
+
+  -- As Alpine's minirootfs is made: busybox, and an absolute symbolic link for each applet.
+  it("takes one that is given", function()
+    local dir = output "mktemp -d"
+    finally(function() os.execute("rm -rf " .. dir) end)
+    spec.shell(([[mkdir %s/root && cd %s/root && mkdir -p bin dev etc home proc root run sbin sys tmp usr/bin var
+      cp /bin/busybox bin; chmod 1777 tmp; echo 3.99.0 >etc/alpine-release
+      for a in $(bin/busybox --list); do [ -e bin/$a ] || ln -s /bin/busybox bin/$a; done
+      tar -c -z -f ../minirootfs.tar.gz .]]):format(dir, dir))
+    local entries = output(("tar -t -z -f %s/minirootfs.tar.gz | wc -l"):format(dir))
+    local text = output(("%s recipes/image.lua %s/minirootfs.tar.gz"):format(os.getenv "LUABOX_INTERPRETER", dir))
+    assert.matches(("^Unpacked: %s entries, 1.9 MiB; passed over: 0 kinds\nIn a container"):format(entries), text)
+    assert.matches("\nlrwx[^\n]* sh %-> /bin/busybox\n", text)
+  end)
+end)
