@@ -75,6 +75,23 @@ return {
     end,
   },
   {
+    name = "queues, shared memory and semaphores",
+    body = function()
+      local ipc = sys "ipc"
+      for _, kind in ipairs { "queue", "memory", "semaphores" } do
+        local id = ipc.create(kind, { mode = "600" })
+        assert(ipc.list(kind)[1].id == id)
+        ipc.remove(kind, id)
+      end
+    end,
+    cleanup = function()
+      local ipc = sys "ipc"
+      for _, kind in ipairs { "queue", "memory", "semaphores" } do
+        for _, object in ipairs(ipc.list(kind)) do ipc.remove(kind, object.id) end
+      end
+    end,
+  },
+  {
     name = "capabilities",
     body = function()
       local capability = sys "capability"
