@@ -259,6 +259,7 @@ MODULES = \
 	luabox.pcap_reader \
 	luabox.pcap_text \
 	luabox.pcap_transport \
+	luabox.pingall \
 	luabox.port_map \
 	luabox.probe \
 	luabox.probe_loop \

@@ -158,6 +158,13 @@ function endpoint_methods:connect(namespace, index)
     peer = { name = self.interface, index = index, netns = namespace, address = self.mac, mtu = network.mtu },
   }
   configure(self, namespace, index)
+  self.connected = setmetatable({ namespace }, { __mode = "v" })
+end
+
+-- The namespace that was connected, while it is open; nobody is kept from closing it.
+function endpoint_methods:namespace()
+  local namespace = self.connected and self.connected[1]
+  return namespace and pcall(namespace.fileno, namespace) and namespace or nil
 end
 
 --- Gives the place back: its addresses and its name.

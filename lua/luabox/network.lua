@@ -219,6 +219,31 @@ function network_methods:endpoint(o)
   return endpoint.new(self, o)
 end
 
+--- Each member asks each other one by ICMP echo, all at once.
+-- @function network:pingall
+-- @tparam[opt] table o
+-- @tparam[opt] integer o.version 4 or 6; 4 by default if the network has it
+-- @tparam[opt=1] integer o.count requests to each
+-- @tparam[opt=0.2] number|string o.interval in seconds, between requests
+-- @tparam[opt=4] number|string o.timeout in seconds, of each request
+-- @tparam[opt=56] integer o.size of a request's data in bytes
+-- @treturn table `ok` (whether all were answered), `sent` and `received` (pairs), `names`, and `matrix`: by who asks
+--   and who is asked, each as of `luabox.probe.ping`. It prints as a table, in milliseconds. A member that is not
+--   connected asks nobody (ENOTCONN).
+-- @raise luabox.error as `luabox.probe.ping`
+-- @usage
+-- local lan <close> = luabox.network { name = "lan" }
+-- local a <close> = luabox.container { name = "a", network = lan }
+-- local b <close> = luabox.container { name = "b", network = lan }
+-- a:start()
+-- b:start()
+-- local seen = lan:pingall()
+-- print(seen)
+-- assert(seen.matrix.a.b.rtt.avg > 0)
+function network_methods:pingall(o)
+  return require("luabox.pingall").run(self, o or {})
+end
+
 -- A port of the bridge as { name, index }. Its name tells whose it is, as far as an interface name can. An index or a
 -- name is not given twice: the kernel takes its time to remove the link that had it.
 function network_methods:new_port(member)

@@ -7,6 +7,7 @@
 -- @module luabox.probe
 local loop = require "luabox.probe_loop"
 local options = require "luabox.options"
+local ping = require "luabox.probe_ping"
 local place = require "luabox.probe_place"
 local scope = require "luabox.scope"
 local sys = require("luabox").sys
@@ -137,22 +138,6 @@ local function attempts(kind, socket, o, once)
   end
 end
 
-local function summary(replies)
-  local result = { sent = #replies, received = 0, replies = replies }
-  local least, most, sum = math.huge, 0, 0
-  for _, reply in ipairs(replies) do
-    if reply.rtt then
-      result.received, sum = result.received + 1, sum + reply.rtt
-      least, most = math.min(least, reply.rtt), math.max(most, reply.rtt)
-    else
-      result.error, result.icmp, result.from = reply.error, reply.icmp, reply.from
-    end
-  end
-  result.ok, result.loss = result.received > 0, 1 - result.received / #replies
-  if result.ok then result.rtt = { min = least, avg = sum / result.received, max = most } end
-  return result
-end
-
 local prepare = {}
 
 function prepare.ping(target, o)
@@ -162,7 +147,7 @@ function prepare.ping(target, o)
   o.window = MANY
   return attempts("ping", socket, o, function(open)
     local icmp <close> = open()
-    return summary(require("luabox.probe_ping").run(icmp, { socket.address }, o)[1])
+    return ping.summary(ping.run(icmp, { socket.address }, o)[1])
   end)
 end
 

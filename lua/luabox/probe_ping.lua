@@ -92,4 +92,23 @@ function M.run(socket, addresses, o)
   return all
 end
 
+--- What some replies come to.
+-- @tparam {table,...} replies
+-- @treturn table as `luabox.probe.ping`
+function M.summary(replies)
+  local result = { sent = #replies, received = 0, replies = replies }
+  local least, most, sum = math.huge, 0, 0
+  for _, reply in ipairs(replies) do
+    if reply.rtt then
+      result.received, sum = result.received + 1, sum + reply.rtt
+      least, most = math.min(least, reply.rtt), math.max(most, reply.rtt)
+    else
+      result.error, result.icmp, result.from = reply.error, reply.icmp, reply.from
+    end
+  end
+  result.ok, result.loss = result.received > 0, 1 - result.received / #replies
+  if result.ok then result.rtt = { min = least, avg = sum / result.received, max = most } end
+  return result
+end
+
 return M
