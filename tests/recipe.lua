@@ -3,8 +3,8 @@ local M = {}
 
 local FINISHED = {}
 
--- What the recipe has in place of the globals that print and exit.
-local function globals(on_line)
+-- What the recipe has in place of the globals that print and exit, and of its arguments.
+local function globals(on_line, arguments)
   local started = ""
   local function write(text)
     started = started .. text
@@ -14,6 +14,7 @@ local function globals(on_line)
     end)
   end
   return setmetatable({
+    arg = arguments,
     print = function(...)
       local words = table.pack(...)
       for i = 1, words.n do words[i] = tostring(words[i]) end
@@ -36,8 +37,9 @@ end
 -- pattern's captures, as numbers where they are; every one of them must be called.
 -- @tparam string name
 -- @tparam[opt] {[string]=function} looks by patterns
+-- @tparam[opt] {string,...} arguments of the recipe
 -- @treturn string all that it printed
-function M.run(name, looks)
+function M.run(name, looks, arguments)
   local lines, seen = {}, {}
   local function on_line(line)
     lines[#lines + 1] = line
@@ -50,7 +52,7 @@ function M.run(name, looks)
       end
     end
   end
-  finish(pcall(assert(loadfile("recipes/" .. name, "t", globals(on_line)))))
+  finish(pcall(assert(loadfile("recipes/" .. name, "t", globals(on_line, arguments or {})))))
   local text = table.concat(lines, "\n")
   for pattern in pairs(looks or {}) do
     if not seen[pattern] then error(("no line matches '%s':\n%s"):format(pattern, text), 2) end
