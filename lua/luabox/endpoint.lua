@@ -161,7 +161,12 @@ function endpoint_methods:connect(namespace, index)
   self.connected = setmetatable({ namespace }, { __mode = "v" })
 end
 
--- The namespace that was connected, while it is open; nobody is kept from closing it.
+--- The namespace that was connected; nobody is kept from closing it.
+-- @function endpoint:namespace
+-- @treturn ?luabox.namespace nil if none was, or it is closed
+-- @usage
+-- local lan <close> = luabox.network { name = "lan", subnet = "10.1.0.0/24" }
+-- assert(lan:endpoint({ name = "a" }):namespace() == nil)
 function endpoint_methods:namespace()
   local namespace = self.connected and self.connected[1]
   return namespace and pcall(namespace.fileno, namespace) and namespace or nil
