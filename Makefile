@@ -244,6 +244,8 @@ MODULES = \
 	luabox.missing_library \
 	luabox.names \
 	luabox.nat \
+	luabox.nat_diagnose \
+	luabox.nat_forward \
 	luabox.nat_publish \
 	luabox.nat_rules \
 	luabox.nat_words \

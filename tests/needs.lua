@@ -25,6 +25,12 @@ function M.nft()
   if not succeeds "nft list tables" then return "the kernel has no nftables" end
 end
 
+function M.bridgenf()
+  if not lfs.attributes("/proc/sys/net/bridge") and not succeeds "modprobe br_netfilter" then
+    return "the kernel has no br_netfilter"
+  end
+end
+
 function M.overlay()
   if not (contents "/proc/filesystems"):find("\toverlay\n", 1, true) and not succeeds "modprobe overlay" then
     return "the kernel has no overlay file system"

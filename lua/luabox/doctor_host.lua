@@ -65,12 +65,10 @@ end
 local function dropping_chains()
   local nft <close> = sys.nft.socket()
   local names, empty = {}, false
-  for _, chain in ipairs(nft:chains()) do
-    if chain.hook == "forward" and chain.policy == "drop" then
-      local filter = { family = chain.family, table = chain.table, chain = chain.name }
-      names[#names + 1] = ("%s %s %s"):format(chain.family, chain.table, chain.name)
-      empty = empty or #nft:rules(filter) == 0
-    end
+  for _, chain in ipairs(require("luabox.nat_forward").dropping(nft)) do
+    local filter = { family = chain.family, table = chain.table, chain = chain.name }
+    names[#names + 1] = ("%s %s %s"):format(chain.family, chain.table, chain.name)
+    empty = empty or #nft:rules(filter) == 0
   end
   return names, empty
 end

@@ -203,10 +203,9 @@ end
 function gateway_methods:obstacles()
   local found = {}
   local nft <close> = sys.nft.socket()
-  for _, c in ipairs(nft:chains()) do
+  for _, c in ipairs(require("luabox.nat_forward").dropping(nft)) do
     local version = c.family == "ip" and 4 or c.family == "ip6" and 6
-    local concerns = version and self.network.pools[version] or c.family == "inet"
-    if concerns and c.hook == "forward" and c.policy == "drop" then
+    if version and self.network.pools[version] or c.family == "inet" then
       found[#found + 1] = ("chain %s of table %s %s"):format(c.name, c.family, c.table)
     end
   end

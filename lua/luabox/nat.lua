@@ -29,6 +29,15 @@ local records_of = setmetatable({}, { __mode = "k" }) -- of rules and of entries
 
 local M = {}
 
+--- Says what of a host blocks forwarding, and the lines that mend it. It only looks: `luabox.nat_diagnose.look`.
+-- @tparam[opt] table o as there
+-- @treturn {table,...} findings; as text numbered sentences
+-- @raise luabox.error
+-- @usage print(luabox.nat.diagnose())
+function M.diagnose(o)
+  return require("luabox.nat_diagnose").look(o)
+end
+
 local new_spec = { namespace = { "handle" } }
 
 --- Opens the rules of a network namespace. Nothing is made before the first rule.

@@ -595,7 +595,7 @@ Lists the rules, each with its matches and statements under the names that `appl
 @tparam[opt] string filter.chain default: all
 @treturn {table,...} each with `family`, `table`, `chain`, `handle`, `position` (the handle of the rule
 before it), `comment`, `counter = { packets =, bytes = }`, and in `raw` the names of nf_tables'
-expressions that luabox cannot write
+expressions that luabox cannot write, and of iptables' matches ("conntrack") and targets ("REJECT")
 @see nft(8)
 @usage local nft <close> = luabox.sys.nft.socket()
 nft:apply {

@@ -263,6 +263,8 @@ static int compare_value(struct reader *x, const struct cell *c, int negate, con
 		memcpy(v->mask, c->mask, sizeof v->mask);
 	} else if (c->is_masked) {
 		set_prefix(v, c->mask);
+	} else if (length < v->length && c->field == NFT_FIELD_IFNAME && memchr(data, '\0', length)) {
+		return 1; /* iptables compares a whole name up to its end */
 	} else if (length < v->length && c->field == NFT_FIELD_IFNAME) {
 		v->kind = NFT_STEM;
 		v->length = (uint8_t)length;
@@ -473,6 +475,16 @@ static const struct {
 	{ "nat", decode_nat },         { "masq", decode_masquerade }, { "redir", decode_redirect },
 };
 
+/* iptables' own matches and targets are all of two expressions. */
+static const char *name_of(struct nftnl_expr *e, const char *name)
+{
+	if (!strcmp(name, "match") && nftnl_expr_is_set(e, NFTNL_EXPR_MT_NAME))
+		return nftnl_expr_get_str(e, NFTNL_EXPR_MT_NAME);
+	if (!strcmp(name, "target") && nftnl_expr_is_set(e, NFTNL_EXPR_TG_NAME))
+		return nftnl_expr_get_str(e, NFTNL_EXPR_TG_NAME);
+	return name;
+}
+
 static int decode_expression(struct nftnl_expr *e, void *data)
 {
 	const char *name = nftnl_expr_get_str(e, NFTNL_EXPR_NAME);
@@ -485,7 +497,7 @@ static int decode_expression(struct nftnl_expr *e, void *data)
 	memset(x->cells, 0, sizeof x->cells);
 	memset(&x->lookup, 0, sizeof x->lookup);
 	if (x->d->raws < NFT_RAW_MAX)
-		x->d->raw[x->d->raws++] = name;
+		x->d->raw[x->d->raws++] = name_of(e, name);
 	return 0;
 }
 

@@ -187,4 +187,14 @@ describe("a rule of luabox.sys.nft #root #nft", function()
     assert.same({ "meta", "cmp" }, rules[4].raw)
     assert.equal("::1", rules[4].saddr)
   end)
+
+  it("has names of links as iptables has written them, and iptables' own parts by theirs", function()
+    local s <close> = nft.socket()
+    finally(function() os.execute "nft delete table ip filter" end)
+    os.execute "iptables-nft -A FORWARD -i eth0 -j ACCEPT"
+    os.execute "iptables-nft -A FORWARD -i eth+ -m conntrack --ctstate NEW -p tcp --syn -j TCPMSS --set-mss 9"
+    local rules = s:rules { family = "ip", table = "filter" }
+    assert.same({ "eth0", "eth*" }, { rules[1].iifname, rules[2].iifname })
+    assert.same({ "conntrack", "TCPMSS" }, { rules[2].raw[1], rules[2].raw[#rules[2].raw] })
+  end)
 end)
