@@ -242,6 +242,7 @@ MODULES = \
 	luabox.map_rows \
 	luabox.map_text \
 	luabox.missing_library \
+	luabox.mount \
 	luabox.names \
 	luabox.nat \
 	luabox.nat_diagnose \

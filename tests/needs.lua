@@ -91,6 +91,10 @@ function M.graphviz()
   if not succeeds "dot -V" then return "Graphviz is not installed" end
 end
 
+function M.runc()
+  if not os.execute "command -v runc >/dev/null" then return "there is no runc" end
+end
+
 local function needs_call(call)
   return function()
     if not require("luabox").sys.system.has_call(call) then return ("the kernel has no %s(2)"):format(call) end

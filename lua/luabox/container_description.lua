@@ -1,6 +1,6 @@
 --- What a container can be told, and the checks of it. Nothing here touches the system.
 -- The options are documented with `luabox.container`.
--- Internal: a part of `luabox.container`, for nobody else.
+-- Internal: a part of `luabox.container`, `luabox.mount` and `luabox.rootfs`, for nobody else.
 -- @module luabox.container_description
 
 local kinds = require "luabox.option_kinds"
@@ -300,13 +300,36 @@ function M.overlay_of(d)
   return type(d.rootfs) == "table" and d.rootfs or nil
 end
 
-local function check_root(o)
+--- Checks `access` and `size`, with `rootfs`.
+-- @tparam table o options
+-- @tparam string where whose
+-- @tparam integer arg
+-- @raise an argument error
+function M.check_access(o, where, arg)
   local overlay = M.overlay_of(o)
   if overlay and o.access == "rw" then
-    fail("access", "'rw' is for a directory or a tree; an overlay's lower layers are never written to")
+    options.fail(where, "access", "'rw' is for a directory or a tree; an overlay's lower layers are never written to",
+      arg)
   end
-  if overlay and overlay.upper and o.size then fail("size", "is of a layer in memory; this overlay has an 'upper'") end
-  if not o.rootfs and o.access ~= "overlay" then fail("access", "'%s' needs a 'rootfs'", o.access) end
+  if overlay and overlay.upper and o.size then
+    options.fail(where, "size", "is of a layer in memory; this overlay has an 'upper'", arg)
+  end
+  if not o.rootfs and o.access ~= "overlay" then
+    options.fail(where, "access", ("'%s' needs a 'rootfs'"):format(o.access), arg)
+  end
+end
+
+--- The descriptions of some of a container's options, for who takes the same.
+-- @tparam {string,...} names
+-- @treturn table
+function M.some(names)
+  local some = {}
+  for _, name in ipairs(names) do some[name] = spec[name] end
+  return some
+end
+
+local function check_root(o)
+  M.check_access(o, "container", 1)
   for i, mount in ipairs(o.mounts) do
     check_flags(i, mount)
     if not mount.target:find "[^/]" then

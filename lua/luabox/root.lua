@@ -1,7 +1,7 @@
 --- The steps that give a container its root: mounts, devices, files, masks.
 -- A list of steps for `luabox.sys.process.spawn`, in the one order that works, each line with
 -- its reason. The mount set is the one that Docker, containerd and podman share.
--- Internal: a part of `luabox.container`, for nobody else.
+-- Internal: a part of `luabox.container` and `luabox.mount`, for nobody else.
 -- @module luabox.root
 
 local description = require "luabox.container_description"
@@ -16,25 +16,33 @@ local READABLE, EXECUTABLE = 420, 493 -- 0644, 0755
 -- Found by name in the container's own tree, after pivot_root: a link in an untrusted
 -- root then cannot lead a mount out of it. Those in the root itself may be no links at all: another container that
 -- shares it could turn one round between this mount and the masks on it.
-local KERNEL_MOUNTS = {
-  { "mount", type = "proc", source = "proc", target = "/proc", flags = "nosuid,nodev,noexec", create = "dir",
-    nofollow = true },
-  { "mount", type = "tmpfs", source = "tmpfs", target = "/dev", flags = "nosuid,strictatime",
-    data = "mode=755,size=65536k", create = "dir", nofollow = true },
-  { "mount", type = "devpts", source = "devpts", target = "/dev/pts", flags = "nosuid,noexec",
-    data = "newinstance,ptmxmode=0666,mode=0620", create = "dir" },
-  { "mount", type = "tmpfs", source = "shm", target = "/dev/shm", flags = "nosuid,nodev,noexec",
-    data = "mode=1777,size=65536k", create = "dir" },
-  { "mount", type = "mqueue", source = "mqueue", target = "/dev/mqueue", flags = "nosuid,nodev,noexec",
-    create = "dir" },
-  { "mount", type = "sysfs", source = "sysfs", target = "/sys", flags = "ro,nosuid,nodev,noexec", create = "dir",
-    nofollow = true },
-  { "mount", type = "cgroup2", source = "cgroup", target = "/sys/fs/cgroup", flags = "ro,nosuid,nodev,noexec" },
-}
+local function kernel_mounts(tty)
+  return {
+    { "mount", type = "proc", source = "proc", target = "/proc", flags = "nosuid,nodev,noexec", create = "dir",
+      nofollow = true },
+    { "mount", type = "tmpfs", source = "tmpfs", target = "/dev", flags = "nosuid,strictatime",
+      data = "mode=755,size=65536k", create = "dir", nofollow = true },
+    { "mount", type = "devpts", source = "devpts", target = "/dev/pts", flags = "nosuid,noexec",
+      data = "newinstance,ptmxmode=0666,mode=0620" .. tty, create = "dir" },
+    { "mount", type = "tmpfs", source = "shm", target = "/dev/shm", flags = "nosuid,nodev,noexec",
+      data = "mode=1777,size=65536k", create = "dir" },
+    { "mount", type = "mqueue", source = "mqueue", target = "/dev/mqueue", flags = "nosuid,nodev,noexec",
+      create = "dir" },
+    { "mount", type = "sysfs", source = "sysfs", target = "/sys", flags = "ro,nosuid,nodev,noexec", create = "dir",
+      nofollow = true },
+    { "mount", type = "cgroup2", source = "cgroup", target = "/sys/fs/cgroup", flags = "ro,nosuid,nodev,noexec" },
+  }
+end
+
+-- A user namespace may have no group of terminals.
+local KERNEL_MOUNTS, USERS_MOUNTS = kernel_mounts ",gid=5", kernel_mounts ""
 
 local DEVICES = {
   { "null", 1, 3 }, { "zero", 1, 5 }, { "full", 1, 7 }, { "random", 1, 8 }, { "urandom", 1, 9 }, { "tty", 5, 0 },
 }
+
+-- Where the kernel has kcore, which is masked.
+local CORE = { "symlink", path = "/dev/core", target = "/proc/kcore" }
 
 local LINKS = {
   { "symlink", path = "/dev/fd", target = "/proc/self/fd" },
@@ -85,40 +93,44 @@ local function kind_of(path)
 end
 
 local function kind_of_source(i, mount)
-  return errors.within(("mounts[%d].source"):format(i), kind_of, mount.source)
+  return errors.within(mount.option or ("mounts[%d].source"):format(i), kind_of, mount.source)
 end
 
 local function mount_steps(mounts)
   local steps = {}
   for i, m in ipairs(mounts) do
     steps[i] = m.type == "bind"
-      and { "bind", source = m.source, target = m.target, flags = m.flags, create = kind_of_source(i, m) }
+      and { "bind", source = m.source, target = m.target, flags = m.flags and m.flags .. ",rec" or "rec",
+        create = kind_of_source(i, m) }
       or { "mount", type = m.type, source = m.source or m.type, target = m.target, flags = m.flags, data = m.data,
         create = "dir" }
   end
   return steps
 end
 
--- Into a throw-away layer a file is written as it is. In a directory that stays it is bound from our /dev, so that the
--- directory's own file is neither changed nor has to be writable; one that is not there stays away.
-local function add_file(steps, path, data, mode, throw_away)
-  if throw_away then
+-- How a file comes into the root. Into a throw-away layer it is written as it is. In a directory that stays it is bound
+-- from our /dev, so that the directory's own file is neither changed nor has to be writable; one that is not there
+-- stays away.
+local WRITE, COVER, BIND = "write", "cover", "bind"
+
+local function add_file(steps, path, data, mode, way)
+  if way == WRITE then
     steps[#steps + 1] = { "write", path = path, data = data, mode = mode, parents = true }
     return
   end
   local staged = "/dev/.luabox"
   append(steps, {
     { "write", path = staged, data = data, mode = mode },
-    { "bind", source = staged, target = path, inside = true, optional = true },
+    { "bind", source = staged, target = path, inside = true, optional = true, create = way == BIND and "file" or nil },
     { "unlink", path = staged },
   })
 end
 
-local function add_files(steps, d, throw_away)
-  for path, data in pairs(d.files) do add_file(steps, path, data, EXECUTABLE, throw_away) end
-  add_file(steps, "/etc/hostname", d.hostname .. "\n", READABLE, throw_away)
-  add_file(steps, "/etc/hosts", names.hosts(d.endpoints, d.hosts), READABLE, throw_away)
-  add_file(steps, "/etc/resolv.conf", names.resolv_conf(d.dns), READABLE, throw_away)
+local function add_files(steps, d, way)
+  for path, data in pairs(d.files) do add_file(steps, path, data, EXECUTABLE, way) end
+  if d.hostname then add_file(steps, "/etc/hostname", d.hostname .. "\n", READABLE, way) end
+  add_file(steps, "/etc/hosts", names.hosts(d.endpoints, d.hosts), READABLE, way)
+  add_file(steps, "/etc/resolv.conf", names.resolv_conf(d.dns), READABLE, way)
 end
 
 -- The embedded default root: the lower layer of all containers that have no other, as long as there is one of them.
@@ -225,20 +237,28 @@ local function root_step(d, layers)
     nodev = true } -- devices are in /dev alone: a node in an untrusted root is a disk of the host
 end
 
+local function way_of_files(d)
+  local overlay = description.overlay_of(d)
+  local is_thrown_away = d.access == "overlay" and not (overlay and overlay.upper)
+  return not is_thrown_away and COVER or d.binds_files and BIND or WRITE
+end
+
 --- The steps, from a private propagation to a detached old root.
--- @tparam table d a container's description
+-- @tparam table d a container's description; `binds_files`, as Docker does, and `bound_devices`, for a user namespace,
+--   where `luabox.mount.docker` has it
 -- @tparam {string|luabox.mount,...} layers what `layers` gave
 -- @treturn {table,...} steps for `luabox.sys.process.spawn`
 function M.steps(d, layers)
-  local overlay = description.overlay_of(d)
+  local is_user = d.uid_map or d.bound_devices
   -- Else every mount below would appear on the host too.
   local steps = { { "propagation", path = "/", flags = "private,rec" }, root_step(d, layers) }
-  append(steps, KERNEL_MOUNTS)
-  append(steps, d.uid_map and BOUND_DEVICES or MADE_DEVICES)
+  append(steps, is_user and USERS_MOUNTS or KERNEL_MOUNTS)
+  append(steps, is_user and BOUND_DEVICES or MADE_DEVICES)
   append(steps, LINKS)
+  if sys.file.access "/proc/kcore" then steps[#steps + 1] = CORE end
   append(steps, mount_steps(d.mounts))
-  add_files(steps, d, d.access == "overlay" and not (overlay and overlay.upper))
-  steps[#steps + 1] = { "hostname", name = d.hostname }
+  add_files(steps, d, way_of_files(d))
+  if d.hostname then steps[#steps + 1] = { "hostname", name = d.hostname } end
   if d.domainname then steps[#steps + 1] = { "domainname", name = d.domainname } end
   for name, value in pairs(d.sysctls) do steps[#steps + 1] = { "sysctl", name = name, value = tostring(value) } end
   append(steps, MASKS)

@@ -10,6 +10,7 @@ local NEEDS = {
   ["bind.lua"] = " #pidfd",
   ["chroot.lua"] = " #detached",
   ["clocks.lua"] = " #cgroup #pidfd",
+  ["docker_mounts.lua"] = " #detached #overlay",
   ["enter.lua"] = " #pidfd",
   ["hostname.lua"] = " #pidfd",
   ["image.lua"] = " #detached",

@@ -77,3 +77,30 @@ describe("the recipe of images #root #detached", function()
     assert.matches("\nlrwx[^\n]* sh %-> /bin/busybox\n", text)
   end)
 end)
+
+describe("the recipe of docker's mounts #root #detached #overlay", function()
+  it("prints the table that the kernel has, and what is behind it", function()
+    local outside, targets = output "cat /proc/self/mountinfo", nil
+    local text = recipe.run("docker_mounts.lua", {
+      ["^The table of process (%d+):"] = function(pid)
+        targets = output(("cut -d ' ' -f 5 /proc/%d/mountinfo"):format(pid))
+        local root = ("/proc/%d/root"):format(pid)
+        assert.equal("web", spec.contents(root .. "/etc/hostname"))
+        assert.matches("\n10.0.0.5\tdb$", spec.contents(root .. "/etc/hosts"))
+        assert.equal("nameserver 10.0.0.1", spec.contents(root .. "/etc/resolv.conf"))
+        assert.equal(output "ls /usr/share", output("ls " .. root .. "/data"))
+        assert.equal("web", output(("nsenter --target %d --uts hostname"):format(pid)))
+        assert.equal(outside, output "cat /proc/self/mountinfo")
+      end,
+    })
+    local printed = {}
+    for target in text:gmatch "\n  (/%S*) " do printed[#printed + 1] = target end
+    assert.equal(targets, table.concat(printed, "\n"))
+    for _, target in ipairs { "/proc", "/sys", "/dev/pts", "/dev/shm", "/dev/mqueue", "/run", "/tmp", "/etc/hosts" } do
+      assert.matches("\n" .. target .. "\n", targets, 1, true)
+    end
+    for _, line in ipairs { "devices work", "the volume is read-only" } do
+      assert.matches("\ninside: " .. line, text, 1, true)
+    end
+  end)
+end)

@@ -224,6 +224,14 @@ describe("a container #root", function()
     assert.matches("No space left", box:run({ "dd", "if=/dev/zero", "of=/scratch/f", "bs=1k", "count=100" }).stderr)
   end)
 
+  it("takes what is mounted below a directory along", function()
+    assert(os.execute "mkdir -p /tmp/shared/sub && mount -t tmpfs sub /tmp/shared/sub && touch /tmp/shared/sub/f")
+    finally(function() os.execute "umount /tmp/shared/sub; rm -rf /tmp/shared" end)
+    local box <close> = started { mounts = { { source = "/tmp/shared", target = "/data", flags = "ro" } } }
+    assert.equal("f\n", box:check({ "ls", "/data/sub" }).stdout)
+    assert.matches("Read%-only", box:run({ "touch", "/data/sub/g" }).stderr)
+  end)
+
   it("does not follow an untrusted root's links out of it", function()
     local rootfs = make_rootfs()
     assert(os.execute(("rmdir %s/dev && ln -s /../../tmp/trap %s/dev && mkdir -p /tmp/trap"):gsub("%%s", rootfs)))
