@@ -4,9 +4,16 @@
 -- on only where it means the same as when it was written: a pid only with its start time and in its pid namespace,
 -- and after a restart of the machine only files and directories, since all else is gone.
 -- @module luabox.gc
+local options = require "luabox.options"
 local sys = require "luabox.sys.keeper"
 
 local M = {}
+
+local run_options = { dry_run = { "boolean" }, quiet = { "boolean" }, write = { "function" } }
+
+local collect_options = {
+  dry_run = run_options.dry_run, quiet = run_options.quiet, write = run_options.write, skip = { "function" },
+}
 
 -- kind → the namespace that a record is tied to
 local TIED_TO = {
@@ -74,22 +81,22 @@ end
 
 local WORDS = { done = "removed", gone = "is gone already", left = "left alone", failed = "cannot be removed" }
 
-local function report(options, kind, argument, outcome, reason)
-  local write = options.write
-  if not write or options.quiet and outcome ~= "failed" and outcome ~= "left" then return end
+local function report(o, kind, argument, outcome, reason)
+  local write = o.write
+  if not write or o.quiet and outcome ~= "failed" and outcome ~= "left" then return end
   reason = REASON[reason] or reason
   write(("%s %s: %s%s\n"):format(kind, argument, WORDS[outcome], reason and ": " .. reason or ""))
 end
 
-local function collect_record(journal, record, header, here, options)
+local function collect_record(journal, record, header, here, o)
   local kind, argument = record.line:match("^(%S+) (.+)$")
   if not kind then return true end
-  if options.dry_run then
-    if options.write then options.write(("%s %s: would be removed\n"):format(kind, argument)) end
+  if o.dry_run then
+    if o.write then o.write(("%s %s: would be removed\n"):format(kind, argument)) end
     return false
   end
   local outcome, reason = undo(journal, record, kind, argument, header, here)
-  report(options, kind, argument, outcome, reason)
+  report(o, kind, argument, outcome, reason)
   if outcome == "failed" then return false end
   journal:strike(record.offset)
   return true
@@ -99,7 +106,7 @@ end
 local function records_of(journal, skip)
   local records = {}
   for _, record in ipairs(journal:records()) do
-    if not (skip and skip[record.id]) then records[#records + 1] = record end
+    if not (skip and skip(record.id)) then records[#records + 1] = record end
   end
   table.sort(records, function(a, b) return a.id > b.id end)
   return records
@@ -107,46 +114,46 @@ end
 
 --- Undoes what the journal of a dead run holds, and removes it if nothing is left.
 -- @string name
--- @tparam[opt] table options
--- @tparam[opt=false] boolean options.dry_run only say what would be removed
--- @tparam[opt=false] boolean options.quiet say only what cannot be
--- @tparam[opt] function options.write takes the lines; none are made without
--- @tparam[opt] table options.skip set of numbers of records to leave out
+-- @tparam[opt] table o
+-- @tparam[opt=false] boolean o.dry_run only say what would be removed
+-- @tparam[opt=false] boolean o.quiet say only what cannot be
+-- @tparam[opt] function o.write takes the lines; none are made without
+-- @tparam[opt] function o.skip tells of a record's number whether to leave it out
 -- @treturn boolean whether something is left
 -- @raise luabox.error: EBADMSG if it is no journal
 -- @usage assert(luabox.gc.collect("1-1-0.journal") == false)
-function M.collect(name, options)
-  options = options or {}
+function M.collect(name, o)
+  o = options.check(collect_options, o or {}, "collect")
   local journal <close> = sys.open_journal(name)
   if not journal then return false end
   if journal:is_empty() then
-    if not options.dry_run then journal:remove() end
+    if not o.dry_run then journal:remove() end
     return false
   end
   local header, here, left = journal:header(), sys.here(), false
-  for _, record in ipairs(records_of(journal, options.skip)) do
-    if not collect_record(journal, record, header, here, options) then left = true end
+  for _, record in ipairs(records_of(journal, o.skip)) do
+    if not collect_record(journal, record, header, here, o) then left = true end
   end
-  if not left and not options.dry_run then journal:remove() end
+  if not left and not o.dry_run then journal:remove() end
   return left
 end
 
-local function say(options, text)
-  if options.write then options.write(text .. "\n") end
+local function say(o, text)
+  if o.write then o.write(text .. "\n") end
 end
 
 -- Runs that were killed between claiming a sysctl and telling their keepers.
-local function collect_claims(options)
-  if options.dry_run then return end
+local function collect_claims(o)
+  if o.dry_run then return end
   for _, file in ipairs(sys.claims()) do sys.release_claim(file) end
 end
 
 --- Undoes what all dead runs left.
--- @tparam[opt] table options as `collect` takes them
+-- @tparam[opt] table o as `collect` takes them
 -- @treturn boolean whether something is left
 -- @usage luabox.gc.run { dry_run = true }
-function M.run(options)
-  options = options or {}
+function M.run(o)
+  o = options.check(run_options, o or {}, "run")
   local left = false
   local names = sys.journals()
   table.sort(names)
@@ -155,13 +162,13 @@ function M.run(options)
     own = own and own.current()
     -- To open the own journal would be to lose its lock.
     if not (own and own:journal() == name) then
-      local ok, result = pcall(M.collect, name, options)
-      if not ok then say(options, ("%s: left alone: %s"):format(name, result)) end
+      local ok, result = pcall(M.collect, name, o)
+      if not ok then say(o, ("%s: left alone: %s"):format(name, result)) end
       left = left or not ok or result
     end
   end
-  collect_claims(options)
-  if not options.dry_run then sys.leave_directory() end
+  collect_claims(o)
+  if not o.dry_run then sys.leave_directory() end
   return left
 end
 
@@ -177,21 +184,21 @@ Removes what killed runs of luabox left (cgroups, processes, sysctls, pinned nam
 -- @treturn int the exit status: 0; 2 for wrong arguments
 -- @usage assert(luabox.gc.main { "--dry-run", "--quiet" } == 0)
 function M.main(arguments)
-  local options = { write = function(line) io.stdout:write(line) end }
+  local o = { write = function(line) io.stdout:write(line) end }
   for _, argument in ipairs(arguments) do
     if argument == "--help" or argument == "-h" then
       io.stdout:write(USAGE)
       return 0
     elseif argument == "--dry-run" then
-      options.dry_run = true
+      o.dry_run = true
     elseif argument == "--quiet" then
-      options.quiet = true
+      o.quiet = true
     else
       io.stderr:write(("luabox gc: unknown argument '%s'\n"):format(argument), USAGE)
       return 2
     end
   end
-  M.run(options)
+  M.run(o)
   return 0
 end
 

@@ -309,7 +309,9 @@ function keeper_methods:close()
   local journal = self.handle:journal()
   local outcome = self.handle:stop()
   if outcome == "killed" then
-    local left = require("luabox.gc").collect(journal, { skip = self.forgotten })
+    local left = require("luabox.gc").collect(journal, {
+      skip = function(id) return self.forgotten[id] end,
+    })
     outcome = left and "left" or "done"
     sys.leave_directory() -- where it was killed between its last two calls
   end

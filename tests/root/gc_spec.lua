@@ -94,6 +94,12 @@ describe("luabox gc #root #cgroup", function()
     end)
   end
 
+  test("checks its options first", function()
+    assert.error_matches(function() gc.run(print) end, "bad argument #1 to 'run' %(table expected, got function%)")
+    assert.error_matches(function() gc.run { dry = true } end, "unknown option 'dry'; expected one of 'dry_run', ")
+    assert.error_matches(function() gc.collect("1-1-0.journal", { write = 1 }) end, "option 'write': function expected")
+  end)
+
   test("undoes what a killed run with a killed keeper left", function()
     local name = unique()
     local run = start(([[

@@ -196,8 +196,8 @@ describe("a fault at each system call #root #unsanitized", function()
     }, some)
   end)
 
-  -- Also the end of the run, which then waits for the keeper's. Only by chance does the keeper see a message and the end
-  -- of the socket at once, and the error of one that was closed with an answer unread.
+  -- Also the end of the run, which then waits for the keeper's. Only by chance does the keeper see a message and the
+  -- end of the socket at once, and the error of one that was closed with an answer unread.
   it("does not keep a keeper from hearing its run", function()
     local plan <close> = inject.plan()
     local arguments = { "-e", 'luabox.keeper.get():file("/tmp/sweep"):forget()' }
