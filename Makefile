@@ -98,6 +98,7 @@ KERNEL = \
 	nft_object \
 	nft_rule \
 	nft_value \
+	nft_xtables \
 	nsscan \
 	path \
 	pcap \

@@ -87,6 +87,11 @@ function M.btrfs()
   if not lfs.attributes("/sbin/mkfs.btrfs") then return "there is no mkfs.btrfs" end
 end
 
+-- Of iptables before nftables.
+function M.legacy()
+  if not succeeds "unshare --net iptables-legacy -t nat -S" then return "the kernel has no iptables of the old kind" end
+end
+
 function M.graphviz()
   if not succeeds "dot -V" then return "Graphviz is not installed" end
 end

@@ -64,7 +64,7 @@ local function open(entry, own, undo)
   -- In our own nothing has to be entered, which takes a privilege.
   entry.socket = undo:own(sys.net.socket(entry.id ~= own and entry.handle or nil))
   entry.links, entry.by_index = map_read.links(entry.socket)
-  entry.nat, entry.nat_unread = map_read.nat(entry.id ~= own and entry.handle or nil)
+  entry.nat, entry.nat_unread = map_read.nat(entry.id ~= own and entry.handle or nil, entry.pid)
   return true
 end
 

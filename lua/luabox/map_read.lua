@@ -61,16 +61,25 @@ end
 -- A kernel without nftables has none of its rules either.
 local LACKING = { EPROTONOSUPPORT = true, EOPNOTSUPP = true, ENOENT = true, EAFNOSUPPORT = true }
 
+local OLD = "that of the older iptables is not read; `iptables-legacy -t nat -S` shows it"
+
+-- The iptables before nftables keeps its rules elsewhere.
+local function old_rules(pid)
+  local ok, names = pcall(sys.file.read, ("/proc/%s/net/ip_tables_names"):format(pid))
+  return ok and ("\n" .. names):find "\nnat\n" and OLD or nil
+end
+
 --- Reads NAT and port maps.
 -- @tparam ?luabox.namespace namespace our own by default
+-- @tparam ?integer pid of a process in it
 -- @treturn {table,...} as `luabox.map_nat.read` gives them
 -- @treturn ?string why not all are there
-function M.nat(namespace)
+function M.nat(namespace, pid)
   local ok, list, problem = pcall(function()
     local nft <close> = sys.nft.socket(namespace)
     return map_nat.read(nft)
   end)
-  if ok then return list, problem end
+  if ok then return list, problem or pid and old_rules(pid) end
   if type(list) == "table" and list.signal then error(list, 0) end
   local code = type(list) == "table" and list.code
   if LACKING[code] then return {} end

@@ -12,10 +12,9 @@
 #include <linux/netfilter/nf_tables.h>
 #include <string.h>
 
-#define REGISTERS 20 /* NFT_REG32_00 is number 4 here, so that NFT_REG_1 to _4 are 4, 8, 12, 16 */
+#include "kernel/nft_xtables.h"
 
-/* The others of NAT's flags only repeat which registers are used. */
-#define NAT_FLAGS (NF_NAT_RANGE_PROTO_RANDOM | NF_NAT_RANGE_PROTO_RANDOM_FULLY | NF_NAT_RANGE_PERSISTENT)
+#define REGISTERS 20 /* NFT_REG32_00 is number 4 here, so that NFT_REG_1 to _4 are 4, 8, 12, 16 */
 
 /* What a register holds while the rule is read. */
 enum content { EMPTY, SELECTOR, NFPROTO, ETHER, VALUE };
@@ -243,7 +242,8 @@ static void set_prefix(struct nft_value *v, const uint8_t *mask)
 		v->high[i] = (uint8_t)(v->low[i] | ~mask[i]);
 }
 
-/* A shorter comparison is one of a name's or an address's first bytes. */
+/* A shorter comparison is one of a name's or an address's first bytes; iptables-nft ends a whole name with a
+ * zero. */
 static int compare_value(struct reader *x, const struct cell *c, int negate, const uint8_t *data,
 			 uint32_t length)
 {
@@ -436,7 +436,7 @@ static int decode_nat(struct reader *x, const struct nftnl_expr *e)
 	if ((is_source && x->lookup.map) || (!x->lookup.map && !nat->address.length))
 		return 0;
 	nat->kind = is_source ? NFT_NAT_SOURCE : NFT_NAT_DESTINATION;
-	nat->flags = nftnl_expr_get_u32(e, NFTNL_EXPR_NAT_FLAGS) & NAT_FLAGS;
+	nat->flags = nftnl_expr_get_u32(e, NFTNL_EXPR_NAT_FLAGS) & NFT_NAT_FLAGS;
 	return 1;
 }
 
@@ -447,7 +447,7 @@ static int decode_masquerade(struct reader *x, const struct nftnl_expr *e)
 	if (!read_bounds(x, e, NFTNL_EXPR_MASQ_REG_PROTO_MIN, NFTNL_EXPR_MASQ_REG_PROTO_MAX, &nat->port))
 		return 0;
 	nat->kind = NFT_NAT_MASQUERADE;
-	nat->flags = nftnl_expr_get_u32(e, NFTNL_EXPR_MASQ_FLAGS) & NAT_FLAGS;
+	nat->flags = nftnl_expr_get_u32(e, NFTNL_EXPR_MASQ_FLAGS) & NFT_NAT_FLAGS;
 	return 1;
 }
 
@@ -458,8 +458,20 @@ static int decode_redirect(struct reader *x, const struct nftnl_expr *e)
 	if (!read_bounds(x, e, NFTNL_EXPR_REDIR_REG_PROTO_MIN, NFTNL_EXPR_REDIR_REG_PROTO_MAX, &nat->port))
 		return 0;
 	nat->kind = NFT_NAT_REDIRECT;
-	nat->flags = nftnl_expr_get_u32(e, NFTNL_EXPR_REDIR_FLAGS) & NAT_FLAGS;
+	nat->flags = nftnl_expr_get_u32(e, NFTNL_EXPR_REDIR_FLAGS) & NFT_NAT_FLAGS;
 	return 1;
+}
+
+/* ---- iptables' own ---- */
+
+static int decode_target(struct reader *x, const struct nftnl_expr *e)
+{
+	return nft_xtables_target(e, &x->d->rule);
+}
+
+static int decode_match(struct reader *x, const struct nftnl_expr *e)
+{
+	return nft_xtables_match(e, &x->d->rule);
 }
 
 /* ---- the rule ---- */
@@ -473,6 +485,7 @@ static const struct {
 	{ "cmp", decode_cmp },         { "range", decode_range },     { "lookup", decode_lookup },
 	{ "counter", decode_counter }, { "log", decode_log },         { "reject", decode_reject },
 	{ "nat", decode_nat },         { "masq", decode_masquerade }, { "redir", decode_redirect },
+	{ "target", decode_target },   { "match", decode_match },
 };
 
 /* iptables' own matches and targets are all of two expressions. */

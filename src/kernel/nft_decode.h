@@ -8,6 +8,9 @@
 
 #define NFT_RAW_MAX 16
 
+/* The others of NAT's flags only repeat what is given. */
+#define NFT_NAT_FLAGS (NF_NAT_RANGE_PROTO_RANDOM | NF_NAT_RANGE_PROTO_RANDOM_FULLY | NF_NAT_RANGE_PERSISTENT)
+
 struct nftnl_rule;
 
 /* A rule read from the kernel. Matches with sets keep the set's name, a list of values

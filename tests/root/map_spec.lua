@@ -79,12 +79,15 @@ local function as_ip_tells(theirs)
     is_up = contains(theirs.flags, "UP") }
 end
 
--- What bridge tells, when it has seen that a port has no carrier: that takes it a moment.
+-- What bridge tells, when it has seen which ports have a carrier (all but the third): that takes it a moment.
 local function ports_of(ns)
   local ports
-  for _ = 1, 500 do
+  for _ = 1, 1000 do
     ports = dkjson.decode((ip.run("bridge -j link", ns)))
-    if find(ports, "state", "disabled") then break end
+    local states = {}
+    for i, port in ipairs(ports) do states[i] = port.state end
+    table.sort(states)
+    if table.concat(states, " ") == "disabled forwarding forwarding" then break end
     os.execute "sleep 0.01"
   end
   return ports
@@ -224,6 +227,30 @@ describe("luabox.map #root", function()
     }, texts)
     assert.matches("NAT  in wan0, tcp 3033 → 172.18.0.2:3000 ", tostring(map), 1, true)
     assert.same({}, of(map, w.v1).nat)
+  end)
+
+  it("reads NAT that iptables made #nft", function()
+    local w <close> = small_lan()
+    ip.run([[sh -c '
+      iptables-nft -t nat -N DOCKER
+      iptables-nft -t nat -A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER
+      iptables-nft -t nat -A POSTROUTING -s 172.18.0.0/24 ! -o br0 -j MASQUERADE
+      iptables-nft -t nat -A DOCKER ! -i br0 -p tcp --dport 8080 -j DNAT --to-destination 172.18.0.2:80']], w.host)
+    local map = luabox.map { namespaces = w }
+    local texts = {}
+    for i, rule in ipairs(of(map, w.host).nat) do texts[i] = rule.text end
+    table.sort(texts)
+    assert.same({ "from 172.18.0.0/24, not out br0 → masquerade", "not in br0, tcp 8080 → 172.18.0.2:80" }, texts)
+    assert.same({}, map.unseen)
+  end)
+
+  it("tells of rules that are not nftables' #nft #legacy", function()
+    local p <close> = process.spawn { program = { "sleep", "60" }, namespaces = "net" }
+    local enter = ("nsenter -t %d -n "):format(p:pid())
+    ip.run(enter .. "iptables-legacy -t nat -A POSTROUTING -j MASQUERADE")
+    local map = luabox.map { namespaces = { p:pid() } }
+    assert.equal(1, #map.unseen)
+    assert.matches("that of the older iptables is not read", map.unseen[1], 1, true)
   end)
 
   it("reads luabox's own port maps, and keeps to a network and its neighbours #nft", function()

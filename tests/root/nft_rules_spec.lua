@@ -197,4 +197,41 @@ describe("a rule of luabox.sys.nft #root #nft", function()
     assert.same({ "eth0", "eth*" }, { rules[1].iifname, rules[2].iifname })
     assert.same({ "conntrack", "TCPMSS" }, { rules[2].raw[1], rules[2].raw[#rules[2].raw] })
   end)
+
+  it("is listed when iptables-nft has written it", function()
+    local s <close> = nft.socket()
+    finally(function()
+      os.execute "nft delete table ip nat; nft delete table ip6 nat"
+    end)
+    local function line(program, text)
+      spec.shell(("%s -t nat -A %s"):format(program, text))
+      local list = s:rules { family = program == "iptables-nft" and "ip" or "ip6", table = "nat" }
+      local rule = list[#list]
+      for _, r in ipairs(list) do
+        if r.chain == text:match "^%S+" then rule = r end -- the last of its chain
+      end
+      assert.is_nil(rule.raw, text)
+      return rule
+    end
+    local function four(text) return line("iptables-nft", text) end
+    local function six(text) return line("ip6tables-nft", text) end
+    local rule = four "POSTROUTING -s 10.0.0.0/8 ! -o br0 -j MASQUERADE"
+    assert.same({ true, "10.0.0.0/8", { "!=", "br0" } }, { rule.masquerade, rule.saddr, rule.oifname })
+    assert.equal("br*", four("POSTROUTING -o br+ -j MASQUERADE").oifname)
+    assert.same({ ports = "1024-2048", flags = "random" },
+      four("POSTROUTING -p tcp -j MASQUERADE --to-ports 1024-2048 --random").masquerade)
+    assert.same({ to = "10.0.0.2:80" }, four("PREROUTING -p tcp --dport 8080 -j DNAT --to 10.0.0.2:80").dnat)
+    assert.same({ to = "10.0.0.2-10.0.0.5" }, four("PREROUTING -j DNAT --to 10.0.0.2-10.0.0.5").dnat)
+    assert.same({ to = "10.9.0.1:1000-2000", flags = "persistent" },
+      four("POSTROUTING -p udp -j SNAT --to 10.9.0.1:1000-2000 --persistent").snat)
+    assert.same({ to = "8080" }, four("PREROUTING -p tcp --dport 80 -j REDIRECT --to-ports 8080").redirect)
+    rule = four "PREROUTING -m addrtype --dst-type LOCAL -j RETURN"
+    assert.same({ "local", "return" }, { rule.daddr_type, rule.verdict })
+    assert.same({ "!=", "local" }, four("PREROUTING -m addrtype ! --src-type LOCAL -j RETURN").saddr_type)
+    assert.equal(true, six("POSTROUTING -s fd00::/64 -j MASQUERADE").masquerade)
+    assert.same({ to = "[fd00::2]:80" }, six("PREROUTING -p tcp --dport 81 -j DNAT --to [fd00::2]:80").dnat)
+    spec.shell "iptables-nft -t nat -A PREROUTING -m addrtype --dst-type LOCAL,BROADCAST -j RETURN"
+    local list = s:rules { family = "ip", table = "nat", chain = "PREROUTING" }
+    assert.same({ "addrtype" }, list[#list].raw)
+  end)
 end)
