@@ -13,7 +13,6 @@ local host <close> = namespace.create "net"
 local v1 <close> = namespace.create "net"
 local v2 <close> = namespace.create "net"
 local on_host <close> = net.socket(host)
-
 -- $ ip link add br0 type bridge; ip link set br0 up
 on_host:link_add { kind = "bridge", name = "br0", up = true }
 
@@ -56,4 +55,6 @@ end
 for _, a in ipairs(on_host:addresses { link = "br0", family = "inet" }) do
   print(("%s has the address %s, and %s for all"):format(a.link, a.address, a.broadcast))
 end
+
+print(luabox.map { namespaces = { host = host, v1 = v1, v2 = v2 } })
 os.exit(neighbour.ok and up.ok and down.ok, true)

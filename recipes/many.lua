@@ -33,4 +33,6 @@ print(("A program in %s finds it by its name: %s"):format(first.name, text:match
 local seen = lan:pingall()
 print "Each one pings each other, at the same time:"
 print(seen)
+
+print(luabox.map { namespaces = { lan } })
 os.exit(seen.ok, true)
