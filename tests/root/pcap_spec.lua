@@ -58,7 +58,7 @@ describe("luabox.pcap #root", function()
     contains(output, (" %d received"):format(count or 1))
   end
 
-  it("sees an echo request and its reply, and so does tcpdump in the file", function()
+  it("sees an echo request and its reply, and so do tcpdump and tshark in the file", function()
     local c <close> = capture { filter = "icmp", to = path }
     local before = os.time()
     ping(1, "-t 33 -e 4242 -s 20")
@@ -78,6 +78,8 @@ describe("luabox.pcap #root", function()
     assert.equal(4, count) -- two lines each
     contains(text, ("%d.%09d IP"):format(request.nanoseconds // 1000000000, request.nanoseconds % 1000000000))
     contains(text, ("ttl 33, id %d,"):format(request.ip.id))
+    local fields = "-T fields -e ip.ttl -e icmp.type -e icmp.ident -e icmp.seq"
+    assert.equal("33\t8\t4242\t1\n64\t0\t4242\t1", spec.output(("tshark -nr %s %s 2>/dev/null"):format(path, fields)))
     contains(text, "10.0.0.1 > 10.0.0.2: ICMP echo request, id 4242, seq 1, length 28")
     contains(text, "10.0.0.2 > 10.0.0.1: ICMP echo reply, id 4242, seq 1, length 28")
     assert.same({ taken = 2, received = 2, dropped = 0 }, c:stats())
