@@ -61,13 +61,16 @@ describe("the recipe of many containers #root", function()
     local text, addresses = run()
     assert.equal(5, #addresses)
     assert.matches(("PING box5 (%s)"):format(addresses[5]), text, 1, true)
-    assert.matches("\n20 of 20 answered$", text)
+    assert.matches("\n20 of 20 answered\n", text)
+    for i, address in ipairs(addresses) do
+      assert.matches(("[├└] box%d +up +├────┤ eth0  up  %s/24 "):format(i, (address:gsub("%.", "%%."))), text)
+    end
   end)
 
   it("has as many as it is told", function()
     local text, addresses = run("3")
     assert.equal(3, #addresses)
-    assert.matches("\n6 of 6 answered$", text)
+    assert.matches("\n6 of 6 answered\n", text)
     assert.matches("usage: luabox recipes/many.lua", spec.output(os.getenv "LUABOX_INTERPRETER" ..
       " recipes/many.lua 1; test $? = 2 || echo wrong"), 1, true)
   end)
