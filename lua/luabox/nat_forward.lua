@@ -39,7 +39,8 @@ local function chain_key(o, name)
 end
 
 local function read(nft)
-  local tables = { hooked = {}, rules = {}, names = {} }
+  local tables = { hooked = {}, rules = {}, names = {}, owned = {} }
+  for _, t in ipairs(nft:tables()) do tables.owned[t.family .. " " .. t.name] = t.owner end
   for _, chain in ipairs(nft:chains()) do
     local name = chain.family .. " " .. chain.table
     tables.rules[chain_key(chain, chain.name)] = {}
@@ -106,6 +107,7 @@ end
 -- ---- what is said of it ----
 
 local function owner_of(tables, chain)
+  if tables.owned[chain.family .. " " .. chain.table] then return { "the process that owns it", alone = true } end
   if chain.table == "firewalld" then return { "firewalld", nil, FIREWALLD } end
   for _, owner in ipairs(OWNERS) do
     for _, name in ipairs(tables.names[chain.family .. " " .. chain.table]) do
@@ -133,18 +135,29 @@ local function lua_line(tables, chain, owner, link)
     rule:format(chain.family, chain.table, name, "oifname", link))
 end
 
+-- As a text about the chain and, if a rule does it, the rule's own.
+local function place(chain, by, owner)
+  local text = ("chain %s of table %s %s"):format(by and by.chain or chain.name, chain.family, chain.table)
+  if owner and owner.alone then return ("%s (which only %s can change)"):format(text, owner[1]) end
+  return owner and ("%s (%s's)"):format(text, owner[1]) or text
+end
+
+local function sentence(link, where, by, some)
+  if by then return ("what comes in by %s is refused by a rule of %s"):format(link, where) end
+  return ("what comes in by %s is dropped by the policy of %s%s"):format(link, where,
+    some and ", but for what a rule of it accepts" or "")
+end
+
 local function add_finding(see, tables, chain, link, by, some)
   local owner = owner_of(tables, chain)
-  local where = ("chain %s of table %s %s%s"):format(by and by.chain or chain.name, chain.family, chain.table,
-    owner and (" (%s's)"):format(owner[1]) or "")
-  see.findings[#see.findings + 1] = {
+  local finding = {
     code = by and "forward_rule" or "forward_policy", certain = not some, link = link, chain = chain.name,
-    owner = owner and owner[1],
-    what = by and ("what comes in by %s is refused by a rule of %s"):format(link, where)
-      or ("what comes in by %s is dropped by the policy of %s%s"):format(link, where,
-        some and ", but for what a rule of it accepts" or ""),
-    mend = lua_line(tables, chain, owner, link), shell = shell_line(chain, owner, link),
+    owner = owner and owner[1], what = sentence(link, place(chain, by, owner), by, some),
   }
+  if not (owner and owner.alone) then
+    finding.mend, finding.shell = lua_line(tables, chain, owner, link), shell_line(chain, owner, link)
+  end
+  table.insert(see.findings, finding)
 end
 
 --- Adds what the chains do to the findings.

@@ -10,6 +10,7 @@ local NEEDS = {
   ["bind.lua"] = " #pidfd",
   ["chroot.lua"] = " #detached",
   ["clocks.lua"] = " #cgroup #pidfd",
+  ["diagnose.lua"] = " #nft",
   ["docker_mounts.lua"] = " #detached #overlay",
   ["enter.lua"] = " #pidfd",
   ["hostname.lua"] = " #pidfd",
@@ -21,6 +22,7 @@ local NEEDS = {
   ["limits.lua"] = " #cgroup",
   ["nested_pids.lua"] = " #pidfd",
   ["pid.lua"] = " #pidfd",
+  ["pivot_root.lua"] = " #pidfd",
   ["tutorial_lan.lua"] = " #nft",
   ["users.lua"] = " #userns",
 }

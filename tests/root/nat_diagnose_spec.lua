@@ -141,6 +141,20 @@ describe("luabox.nat.diagnose #root #nft", function()
     end)
   end
 
+  it("has no line for a table that only its owner can change", function()
+    local w <close> = world()
+    local owner <close> = require("luabox.sys.nft").socket()
+    owner:apply {
+      { "add", "table", name = "mine", owner = true },
+      { "add", "chain", table = "mine", name = "c", type = "filter", hook = "forward", priority = 0, policy = "drop" },
+    }
+    assert.is_true(is_blocked())
+    local f = only(diagnose { link = "gw0" }, "forward_policy")
+    assert.matches("table inet mine %(which only the process that owns it can change%)", f.what)
+    assert.is_nil(f.mend or f.shell)
+    assert.is_table(w)
+  end)
+
   it("passes over rules of other links", function()
     local w <close> = world()
     finally(function() os.execute "nft delete table ip filter" end)
