@@ -3,41 +3,47 @@
      +--------+       +--------+
      | upper  |       | upper  |
      +--------+-------+--------+
-     | app: sed, /etc/motd     |        lower layers, which both share
+     | app: /etc/motd          |        lower layers, which both share
      +-------------------------+        and nobody writes to
-     | base: bash, cat, rm     |
+     | base: this machine's /  |
      +-------------------------+
 ]]
 local luabox = require "luabox"
-local file, rootfs = luabox.sys.file, luabox.rootfs
+local file = luabox.sys.file
+local undo <close> = luabox.scope.new()
 
--- Two layers in memory, as an image has them: a base, and what is put on it.
-local base <close> = rootfs.from_programs { "bash", "cat", "rm", files = { "/etc/passwd" } }
-local app <close> = rootfs.from_programs { "sed" }
-file.write("/etc/motd", "from the image\n", { root = app })
+-- $ mkdir -p app/etc
+-- $ echo 'from the image' > app/etc/motd
+local app = os.tmpname()
+os.remove(app)
+for _, directory in ipairs { app, app .. "/etc" } do
+  file.mkdir(directory)
+  undo:add(function() file.rmdir(directory) end)
+end
+file.write(app .. "/etc/motd", "from the image\n")
+undo:add(function() file.unlink(app .. "/etc/motd") end)
 
 -- $ mkdir up1 work1 up2 work2
--- $ mount -t overlay overlay -o lowerdir=app:base,upperdir=up1,workdir=work1 one
--- $ mount -t overlay overlay -o lowerdir=app:base,upperdir=up2,workdir=work2 two
-local image = rootfs.overlay { lower = { app, base } }
+-- $ mount -t overlay overlay -o lowerdir=app:/,upperdir=up1,workdir=work1 one
+-- $ mount -t overlay overlay -o lowerdir=app:/,upperdir=up2,workdir=work2 two
+local image = luabox.rootfs.overlay { lower = { app, "/" } }
 local one <close> = luabox.container { name = "one", rootfs = image }
 local two <close> = luabox.container { name = "two", rootfs = image }
 one:start()
 two:start()
 
 local function inside(box, text)
-  return (box:check({ "bash", "-c", text }).stdout:gsub("%s+$", ""))
+  return (box:check({ "sh", "-c", text }).stdout:gsub("%s+$", ""))
 end
 
--- $ chroot one bash -c 'echo written by one > /etc/motd; rm /etc/passwd'
+-- $ chroot one sh -c 'echo written by one > /etc/motd; rm /etc/passwd'
 inside(one, "echo written by one > /etc/motd; rm /etc/passwd")
 
 print("one has of /etc/motd:   " .. inside(one, "cat /etc/motd"))
 print("two has of /etc/motd:   " .. inside(two, "cat /etc/motd"))
-print("the layer app has:      " .. file.read("/etc/motd", { root = app }):gsub("\n", ""))
+print("the layer app has:      " .. file.read(app .. "/etc/motd"):gsub("\n", ""))
 local REMOVED = "[ -e /etc/passwd ] && echo there || echo gone"
 print(("/etc/passwd is %s in one, which removed it, and %s in two"):format(inside(one, REMOVED), inside(two, REMOVED)))
-assert(file.exists("/etc/passwd", { root = base }))
 
 -- $ mount -t overlay
 print "Both roots are overlays:"

@@ -15,16 +15,18 @@ end
 
 local NEEDS = {
   ["mount%.fsopen"] = "detached", ["mount%.open_tree"] = "detached", ["rootfs%.default"] = "detached",
+  ["rootfs%.from_programs"] = "detached", ["rootfs%.overlay"] = "overlay",
   ["process%.pidfd"] = "pidfd", ["has_call \"pidfd"] = "pidfd",
   ["ns%.call"] = "pidfd", ["ns%.enter"] = "pidfd", ["ns%.run"] = "pidfd",
 }
 
--- The tag of what the code needs (tests/needs.lua), or "".
+-- The tags of what the code needs (tests/needs.lua).
 function M.tag(code)
+  local tags = ""
   for name, tag in pairs(NEEDS) do
-    if code:find(name) then return " #" .. tag end
+    if code:find(name) then tags = tags .. " #" .. tag end
   end
-  return ""
+  return tags
 end
 
 -- Runs the code as a script, in an interpreter and a sandbox of its own; returns what it printed, whether it succeeded.

@@ -254,7 +254,7 @@ void detect_mount(const struct mnt_mount *m, struct fault *f)
 		explain_remount(m, f);
 	else if (f->error == EINVAL && m->flags & MS_BIND)
 		explain_bind(m->source, m->flags & MS_REC, f);
-	else if (f->error == EINVAL && m->type && !strcmp(m->type, "overlay"))
+	else if ((f->error == EINVAL || f->error == ELOOP) && m->type && !strcmp(m->type, "overlay"))
 		explain_overlay(m->data, f);
 	else if (f->error == EINVAL && m->type && !f->detail[0])
 		fault_hint(f,

@@ -57,7 +57,9 @@ void detect_overlay(const char *upper, const char *work, struct fault *f)
 {
 	if (!f)
 		return;
-	if (!upper != !work)
+	if (f->error == ELOOP)
+		fault_hint(f, "one layer is a directory below another: each must be apart from the others");
+	else if (!upper != !work)
 		fault_hint(f, "upperdir and workdir go together: %s is missing",
 			   upper ? "workdir" : "upperdir");
 	else if (upper)

@@ -59,31 +59,59 @@ static int make_stage(uint64_t size, struct fault *f)
 	return rc < 0 ? rc : take_fd(&stage);
 }
 
-static int put(int tree, int stage, const char *name, int late, struct fault *f)
+/* ---- the lower layers, detached, before the stage is on "/": a copy of that would have it, too ---- */
+
+struct lower {
+	int tree, late; /* as mnt_settle says */
+};
+
+struct lowers {
+	struct lower list[MNT_LAYERS];
+	size_t count;
+};
+
+static void close_lowers(struct lowers *l)
 {
-	if (move_mount(tree, "", stage, name, MOVE_MOUNT_F_EMPTY_PATH) < 0)
+	for (size_t i = 0; i < l->count; i++)
+		util_close(l->list[i].tree);
+}
+
+#define cleanup_lowers __attribute__((cleanup(close_lowers)))
+
+static int open_below(const struct mnt_root *r, struct lowers *l, struct fault *f)
+{
+	for (size_t i = 0; i < r->below_count; i++) {
+		const struct mnt_layer *layer = &r->below[i];
+		int tree = layer->path ? mnt_open_layer(layer->path, f) : mnt_copy_tree(layer->fd, f), rc;
+
+		if (tree < 0)
+			return tree;
+		l->list[l->count++].tree = tree;
+		rc = mnt_settle(tree, 0, &l->list[i].late, f);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+static int put(const struct lower *l, int stage, const char *name, struct fault *f)
+{
+	if (move_mount(l->tree, "", stage, name, MOVE_MOUNT_F_EMPTY_PATH) < 0)
 		return fault_set(f, errno, "move_mount", "lower layer");
-	return mnt_settle_late(tree, 0, late, f);
+	return mnt_settle_late(l->tree, 0, l->late, f);
 }
 
-static int put_below(const struct mnt_layer *layer, int stage, const char *name, struct fault *f)
+static int put_all(const struct lower *topmost, const struct lowers *below, int stage, struct fault *f)
 {
-	cleanup_fd int tree = layer->path ? mnt_open_layer(layer->path, f) : mnt_copy_tree(layer->fd, f);
-	int late, rc = tree < 0 ? tree : mnt_settle(tree, 0, &late, f);
+	int rc = put(topmost, stage, TOPMOST, f);
 
-	if (rc < 0)
-		return rc;
-	if (mkdirat(stage, name, 0755) < 0)
-		return fault_set(f, errno, "mkdir", "directories of the layers");
-	return put(tree, stage, name, late, f);
-}
+	for (size_t i = 0; i < below->count && rc == 0; i++) {
+		struct place p = place_below(i);
 
-static int put_all(const struct mnt_root *r, int tree, int late, int stage, struct fault *f)
-{
-	int rc = put(tree, stage, TOPMOST, late, f);
-
-	for (size_t i = 0; i < r->below_count && rc == 0; i++)
-		rc = put_below(&r->below[i], stage, place_below(i).name, f);
+		if (mkdirat(stage, p.name, 0755) < 0)
+			return fault_set(f, errno, "mkdir", "directories of the layers");
+		rc = put(&below->list[i], stage, p.name, f);
+	}
 	return rc;
 }
 
@@ -164,15 +192,21 @@ static int make_overlay(const struct mnt_root *r, int stage, set_layers *set, st
 /* The stage stays on the old root and goes with it. */
 int mnt_overlay_root(const struct mnt_root *r, int tree, int late, struct fault *f)
 {
-	cleanup_fd int stage = make_stage(r->size, f);
-	int rc = stage < 0 ? stage : put_all(r, tree, late, stage, f);
+	cleanup_lowers struct lowers below = { .count = 0 };
+	const struct lower topmost = { tree, late };
+	cleanup_fd int stage = -1;
+	int rc = open_below(r, &below, f);
 
+	if (rc < 0)
+		return rc;
+	stage = make_stage(r->size, f);
+	rc = stage < 0 ? stage : put_all(&topmost, &below, stage, f);
 	if (rc < 0)
 		return rc;
 	rc = make_overlay(r, stage, set_by_descriptors, f);
 	if (rc == -EINVAL || rc == -EOPNOTSUPP) /* the latter before Linux 6.5 */
 		rc = make_overlay(r, stage, set_by_paths, f);
-	if (rc == -EINVAL)
+	if (rc == -EINVAL || rc == -ELOOP)
 		detect_overlay(r->upper, r->work, f);
 	return rc;
 }

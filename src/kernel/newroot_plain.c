@@ -179,7 +179,7 @@ static int layers_on(const struct mnt_root *r, int stage, const struct place *to
 		return upper;
 	work = r->work ? open_dir(AT_FDCWD, r->work, f) : open_dir(stage, "work", f);
 	rc = work < 0 ? work : mount_overlay(r, &lowers, upper, work, top, f);
-	if (rc == -EINVAL)
+	if (rc == -EINVAL || rc == -ELOOP)
 		detect_overlay(r->upper, r->work, f);
 	return rc;
 }

@@ -24,7 +24,7 @@ describe("the recipe of chroot #root #detached", function()
   end)
 end)
 
-describe("the recipe of layers #root #detached #overlay", function()
+describe("the recipe of layers #root #overlay", function()
   it("shows each its own, as the host sees it through /proc", function()
     local text = recipe.run("layers.lua", {
       ["^  one  process (%d+)  overlay"] = function(pid)

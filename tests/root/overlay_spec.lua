@@ -106,6 +106,14 @@ describe("luabox.rootfs.overlay #root #overlay", function()
     assert.equal("x", shell "ls -d '/tmp/overlay/up:1,2/x' | sed 's,.*/,,'")
   end)
 
+  it("has this machine's own root among its layers", function()
+    in_dir()
+    for _, lower in ipairs { { DIR .. "/a", "/" }, { DIR .. "/a", DIR .. "/b", "/" } } do
+      local box <close> = started { rootfs = overlay { lower = lower } }
+      assert.equal("a " .. spec.contents("/etc/debian_version") .. " ", said(box, "cat /etc/who /etc/debian_version"))
+    end
+  end)
+
   it("has trees among its layers #detached", function()
     in_dir()
     local base <close> = luabox.rootfs.default()
@@ -144,6 +152,8 @@ describe("luabox.rootfs.overlay #root #overlay", function()
       complaint { lower = paths("none", "base") }, 1, true)
     assert.matches("open_tree /tmp/overlay/a/a: Not a directory (ENOTDIR)",
       complaint { lower = paths("base", "a/a") }, 1, true)
+    assert.matches("Too many levels of symbolic links (ELOOP); one layer is a directory below another: each must be " ..
+      "apart from the others", complaint { lower = paths("base/etc", "base") }, 1, true)
     assert.matches("/tmp/overlay/none: No such file or directory (ENOENT)",
       complaint { lower = paths "base", upper = DIR .. "/none", work = DIR .. "/work" }, 1, true)
   end)
