@@ -50,7 +50,7 @@ struct tar_directory {
 	char path[PATH_MAX];
 };
 
-#define TAR_BLOCK (256 << 10)
+#define TAR_BLOCK (64 << 10)
 
 /* All of one unpacking; large. 'tar_close' may be called on one that is zeroed. */
 struct tar {

@@ -265,6 +265,18 @@ return {
     end,
   },
   {
+    name = "a tar that is unpacked",
+    setup = function() assert(os.execute "tar -c -z -f /tmp/oom.tar --sort=name -C / etc/hostname etc/hosts bin") end,
+    body = function()
+      local fs <close> = sys("mount").fsopen "tmpfs"
+      fs:create()
+      local tree <close> = fs:mount()
+      local map = { { inside = 0, outside = 100000, count = 1000 } }
+      assert(sys("tar").unpack("/tmp/oom.tar", tree, { uid_map = map, gid_map = map }).entries >= 3)
+    end,
+    cleanup = function() os.remove "/tmp/oom.tar" end,
+  },
+  {
     name = "a function in a child, and its results",
     body = function()
       local p <close> = sys("process").spawn {

@@ -21,6 +21,7 @@ local MODULES = {
   "luabox.sys.file", "luabox.sys.ipc", "luabox.sys.keeper", "luabox.sys.mount", "luabox.sys.namespace",
   "luabox.sys.net", "luabox.sys.nft", "luabox.sys.options", "luabox.sys.pcap", "luabox.sys.port",
   "luabox.sys.process", "luabox.sys.rootfs", "luabox.sys.seccomp", "luabox.sys.signal", "luabox.sys.system",
+  "luabox.sys.tar",
 }
 
 -- What is not called, and why. Nor is luabox.options: it takes a description of options, which is part of a program;
