@@ -62,6 +62,8 @@ return {
     instead = "what an older kernel lacks is listed below", get = "a newer kernel" },
   { name = "luabox's libraries", look = host.libraries, needed_by = "everything", essential = true,
     get = "make install; the packages libmnl0, libnftnl11, libnl-3-200, libnl-route-3-200, libseccomp2" },
+  { name = "libarchive", look = host.libarchive, needed_by = "luabox.rootfs.from_tar: roots from archives",
+    get = "apt install libarchive13" },
   { name = "libpcap", look = host.libpcap, needed_by = "luabox.pcap: captures, and files of packets",
     get = "apt install libpcap0.8" },
   { name = "embedded busybox", look = try.default_root, needed_by = "containers without a rootfs of their own",

@@ -186,6 +186,15 @@ function M.libpcap()
   return "ok"
 end
 
+--- The same of libarchive.
+-- @treturn string status
+-- @treturn ?string detail
+function M.libarchive()
+  local _, e = errors.try(sys.tar.unpack, "/", "/proc") -- neither is what it should be
+  if e.code == "ELIBACC" then return "missing", e.message end
+  return "ok"
+end
+
 --- Looks at the kernel's version.
 -- @int major
 -- @int minor

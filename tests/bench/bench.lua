@@ -283,6 +283,33 @@ local function compare_maps()
   hold("a map of 200 nodes beside one of 50", rows, "luabox map of 200", "time", 5)
 end
 
+local WRITE_TAR = [[python3 -c "
+import io, tarfile
+t = tarfile.open('/tmp/bench/unpack.tar', 'w')
+for i in range(10100):
+    e = tarfile.TarInfo('d%d/file-%d' % (i // 50, i))
+    e.size = 10000 if i % 101 else 1000000
+    t.addfile(e, io.BytesIO(bytes(e.size)))
+t.close()"]]
+
+local function compare_tars()
+  shell(WRITE_TAR)
+  local function process(command)
+    return function()
+      local times = measure.process(command, 1, "rm -rf /tmp/bench/unpacked")
+      return times and { time = times }
+    end
+  end
+  local rows = measure.interleave({
+    { name = "tar -x", sample = process "tar -x -f /tmp/bench/unpack.tar -C /tmp/bench --one-top-level=unpacked" },
+    { name = "luabox.rootfs.from_tar",
+      sample = process(LUABOX .. " tests/bench/unpack.lua /tmp/bench/unpack.tar /tmp/bench/unpacked") },
+  }, ROUNDS)
+  shell "rm -rf /tmp/bench/unpack.tar /tmp/bench/unpacked"
+  measure.report("a tar of 200 MB and 10100 files", rows, { { "time", "ms" } }, out)
+  hold("a tar", rows, "luabox.rootfs.from_tar", "time", 1.2)
+end
+
 shell "mount -t cgroup2 cgroup2 /sys/fs/cgroup" -- crun runs on no hybrid of the versions
 make_root()
 compare_containers()
@@ -304,6 +331,7 @@ compare_memory()
 compare_programs()
 compare_lists()
 compare_maps()
+compare_tars()
 
 print ""
 for _, line in ipairs(broken) do

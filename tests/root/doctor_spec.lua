@@ -49,13 +49,15 @@ describe("luabox doctor #root", function()
     end
   end)
 
-  it("misses libpcap where it cannot be loaded", function()
-    assert.equal("ok", (without("true", "libpcap")))
-    local file = output "ldconfig -p | sed -n 's/.*libpcap.so.0.8 .*=> //p'"
-    local status, detail = without("mount --bind /dev/null " .. file, "libpcap")
-    assert.equal("missing", status)
-    assert.matches("libpcap.so.0.8", detail, 1, true)
-  end)
+  for name, library in pairs { libpcap = "libpcap.so.0.8", libarchive = "libarchive.so.13" } do
+    it(("misses %s where it cannot be loaded"):format(name), function()
+      assert.equal("ok", (without("true", name)))
+      local file = output(("ldconfig -p | sed -n 's/.*%s .*=> //p'"):format(library))
+      local status, detail = without("mount --bind /dev/null " .. file, name)
+      assert.equal("missing", status)
+      assert.matches(library, detail, 1, true)
+    end)
+  end
 
   it("agrees with unshare on the namespaces", function()
     local features = run()
