@@ -16,12 +16,11 @@ local system = require "system"
 
 local MODULES = {
   "luabox.address", "luabox.container", "luabox.error", "luabox.gc", "luabox.nat", "luabox.network", "luabox.pcap",
-  "luabox.port_map",
-  "luabox.scope", "luabox.show", "luabox.units", "luabox.sys.capability", "luabox.sys.cgroup", "luabox.sys.error",
-  "luabox.sys.file", "luabox.sys.ipc", "luabox.sys.keeper", "luabox.sys.mount", "luabox.sys.namespace",
-  "luabox.sys.net", "luabox.sys.nft", "luabox.sys.options", "luabox.sys.pcap", "luabox.sys.port",
-  "luabox.sys.process", "luabox.sys.rootfs", "luabox.sys.seccomp", "luabox.sys.signal", "luabox.sys.system",
-  "luabox.sys.tar",
+  "luabox.port_map", "luabox.probe", "luabox.scope", "luabox.show", "luabox.units", "luabox.sys.capability",
+  "luabox.sys.cgroup", "luabox.sys.error", "luabox.sys.file", "luabox.sys.ipc", "luabox.sys.keeper",
+  "luabox.sys.mount", "luabox.sys.namespace", "luabox.sys.net", "luabox.sys.nft", "luabox.sys.options",
+  "luabox.sys.pcap", "luabox.sys.port", "luabox.sys.process", "luabox.sys.rootfs", "luabox.sys.seccomp",
+  "luabox.sys.signal", "luabox.sys.system", "luabox.sys.tar", "luabox.sys.probe",
 }
 
 -- What is not called, and why. Nor is luabox.options: it takes a description of options, which is part of a program;
@@ -31,8 +30,38 @@ local EXCLUDED = {
   ["luabox.gc.main"] = "it is the program's, and ends it",
 }
 
+-- Options of a probe with which it ends soon.
+local function hasten(o)
+  if type(o) ~= "table" then return end
+  for name, most in pairs { timeout = 0.01, interval = 0.01, retries = 2, count = 3 } do
+    local value = o[name]
+    if value == nil or type(value) == "number" and value > most or type(value) == "string" then o[name] = most end
+  end
+end
+
+-- A probe, whose options are its last argument.
+local function hastened(place)
+  return function(a)
+    if a[place] == nil then a[place] = {} end
+    hasten(a[place])
+    return a
+  end
+end
+
+local function all_hastened(a)
+  for _, probe in ipairs(type(a[1]) == "table" and a[1] or {}) do
+    if type(probe) == "table" then
+      hasten(probe[3])
+      hasten(probe[4])
+    end
+  end
+  return a
+end
+
 -- What is called with other arguments than the random ones, so that it ends.
 local BOUNDED = {
+  ping = hastened(2), tcp = hastened(3), udp = hastened(3), http = hastened(2), pingall = hastened(1),
+  all = all_hastened,
   wait = function(a) return { n = 1, a[1] == nil and 0.01 or math.min(tonumber(a[1]) or 0.01, 0.01) } end,
   wait_any = function(a) return { n = 2, a[1], 0.01 } end,
   stop = function() return { n = 1, 0.01 } end,
@@ -77,6 +106,10 @@ local objects = {
   network = function() return require("luabox.network") { name = "lan" } end,
   nft = function() return require("luabox.sys.nft").socket() end,
   packets = function() return require("luabox.sys.pcap").open { link = "any" } end,
+  probe = function()
+    local kind = ({ "icmp", "tcp", "udp" })[math.random(3)]
+    return require("luabox.sys.probe").open { kind = kind, address = "127.0.0.1", port = kind ~= "icmp" and 9 or nil }
+  end,
   process = function() return process.spawn { program = { "true" }, stdin = "null" } end,
   scope = function() return require("luabox.scope").new() end,
   tree = function() return require("luabox.sys.mount").open_tree("/tmp", "clone") end,
