@@ -133,7 +133,10 @@ local ONE = { "any", { "object", is = "luabox.network" }, { "object", is = "luab
   { "object", is = "luabox.namespace" }, { "string", min = 1 }, { "integer", min = 1, max = 2147483647 } }
 
 local map_options = {
-  namespaces = { "any", { "map", of = ONE }, { "list", of = ONE, min = 1 } },
+  namespaces = { "any", { "map", of = ONE }, { "list", of = ONE }, check = function(given)
+    if not next(given) then return nil, "is empty" end
+    return given
+  end },
 }
 
 --- Reads the kernel: all network namespaces that this process may see, those of processes, those with names, those

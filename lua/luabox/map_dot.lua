@@ -69,6 +69,7 @@ end
 -- @see dot(1)
 -- @usage assert(luabox.map_dot.draw(luabox.map()):find "^graph luabox {")
 function M.draw(map)
+  map = map_lines.check(map, "draw")
   local out = { "graph luabox {", "  node [shape=box, fontname=monospace, fontsize=10];",
     "  graph [rankdir=LR, fontname=monospace, fontsize=11, compound=true];" }
   for _, namespace in ipairs(map.namespaces) do add_namespace(out, namespace) end
@@ -99,6 +100,7 @@ end
 -- @raise luabox.error: ENOENT if Graphviz is not installed
 -- @see dot(1)
 function M.svg(map)
+  map = map_lines.check(map, "svg")
   local ok, result = pcall(run_dot, M.draw(map))
   if ok then return result end
   if errors.is(result) and result.code == "ENOENT" then

@@ -6,6 +6,20 @@ local M = {}
 
 local RULES = 12 -- that a picture has room for
 
+local MAP = { "table", required = true, check = function(map)
+  if type(map.namespaces) == "table" and type(map.unseen) == "table" then return map end
+  return nil, "is no map: it lacks 'namespaces' or 'unseen'"
+end }
+
+--- Checks the argument of a function that draws.
+-- @tparam luabox.map map or a table like it
+-- @tparam string where the function
+-- @treturn table
+-- @raise an argument error
+function M.check(map, where)
+  return require("luabox.options").argument(MAP, map, where)
+end
+
 -- ---- text of a width ----
 
 -- Letters of one column each; what else a name or a command may have in it would spoil the picture, or the terminal.

@@ -197,6 +197,7 @@ end
 -- @treturn string without a newline at its end
 -- @usage print(luabox.map_text.draw(luabox.map()))
 function M.draw(map)
+  map = map_lines.check(map, "draw")
   local graph, out, empty = prepare(map), {}, {}
   local sets = neighbours_of(graph)
   local leaf_of = find_leaves(graph, sets)

@@ -131,6 +131,23 @@ describe("luabox.map_text", function()
     for _, name in ipairs { "a", "b", "c" } do assert.matches(" " .. name .. "  ", text, 1, true) end
   end)
 
+  it("draws nothing but maps", function()
+    for _, f in ipairs { draw, dot, luabox.map_dot.svg } do
+      local ok, message = pcall(f, 5)
+      assert.is_false(ok)
+      assert.matches("bad argument #1 to '%a+' %(table expected, got number%)", message)
+      ok, message = pcall(f, {})
+      assert.is_false(ok)
+      assert.matches("is no map: it lacks 'namespaces' or 'unseen'", message, 1, true)
+    end
+    local ok, message = pcall(luabox.map, { namespaces = {} })
+    assert.is_false(ok)
+    assert.matches("bad argument #1 to 'map' (option 'namespaces': is empty)", message, 1, true)
+    ok, message = pcall(luabox.map, { namespace = {} })
+    assert.is_false(ok)
+    assert.matches("unknown option 'namespace'; did you mean 'namespaces'?", message, 1, true)
+  end)
+
   it("loses no namespace whose link is not there any more", function()
     local text = draw { unseen = {}, namespaces = {
       namespace(1, "hub", { link(2, "a", "up", {}, { peer = { namespace = 2, index = 7 } }), link(3, "b", "up") }),
