@@ -1,6 +1,7 @@
 --- A map of the network namespaces and of what is connected with what, as the kernel has it.
 -- `print(luabox.map())` is `luabox map`.
 -- @module luabox.map
+local errors = require "luabox.error"
 local look = require "luabox.ns_look"
 local map_join = require "luabox.map_join"
 local map_names = require "luabox.map_names"
@@ -26,8 +27,8 @@ local function count_unseen(processes)
   local count = 0
   for _, p in ipairs(processes) do
     if not p.namespaces.net then
-      local ok, e = pcall(sys.file.readlink, ("/proc/%d/ns/net"):format(p.pid))
-      if not ok and (e.code == "EACCES" or e.code == "EPERM") then count = count + 1 end
+      local _, e = errors.try(sys.file.readlink, ("/proc/%d/ns/net"):format(p.pid))
+      if e and (e.code == "EACCES" or e.code == "EPERM") then count = count + 1 end
     end
   end
   return count
@@ -68,11 +69,16 @@ local function open(entry, own, undo)
   return true
 end
 
+local function read_inside(entry)
+  for name, value in pairs(map_read.from_inside(entry.pid)) do entry[name] = value end
+  return true
+end
+
 -- Whether the namespace is there still. One that may not be read is kept, with the reason.
 local function read(entry, own, undo)
-  local ok, e = pcall(open, entry, own, undo)
-  if ok then return e end
-  if type(e) ~= "table" or e.signal then error(e, 0) end
+  local is_there, e = errors.try(open, entry, own, undo)
+  if not e then return is_there end
+  if e.code == "EPERM" and entry.pid and errors.try(read_inside, entry) then return true end
   if GONE[e.code] then return false end
   entry.links, entry.by_index, entry.nat, entry.unread = {}, {}, {}, tostring(e)
   return true
@@ -107,7 +113,8 @@ local function plain(entry, own)
   return {
     id = entry.id, label = entry.label, here = entry.id == own or nil, path = entry.path, processes = entry.processes,
     pid = entry.pid, user = entry.user, command = entry.command or entry.holder_command, holder = entry.holder,
-    held_here = entry.held_here, hidden = entry.hidden, part = entry.part, links = links, nat = entry.nat,
+    held_here = entry.held_here, hidden = entry.hidden, part = entry.part, unread = entry.unread, links = links,
+    nat = entry.nat,
   }
 end
 
@@ -151,7 +158,7 @@ local map_options = {
 --   A namespace has `id`, `label` (its name here), `here` (true of this process's own), `path`, `pid` and `user` of its
 --   first process, `processes` (how many), `holder` (the pid of one that holds a descriptor; `held_here`: this one),
 --   `command` of the one or the other, `part` (true of a neighbour that has more), `hidden` (true if only links tell of
---   it), `links` and `nat`.
+--   it), `unread` (why it may not be read), `links` and `nat`.
 --   A link has `name`, `index`, `kind`, `state` ("up", "down", "no carrier", "dormant"), `addresses`, `mac`, `mtu`,
 --   `master`, `port` (its state as a bridge's), `options`, and `peer` or `lower` with `namespace` (an id), `link` and
 --   `index`.

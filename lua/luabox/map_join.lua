@@ -3,6 +3,7 @@
 -- knows the other. Who may be meant is told by the indexes of both ends; the number then says whether he is.
 -- Internal: a part of `luabox.map`, for nobody else.
 -- @module luabox.map_join
+local errors = require "luabox.error"
 local map_read = require "luabox.map_read"
 
 local M = {}
@@ -33,8 +34,8 @@ local function viewer(namespace) return namespace.viewer or namespace end
 local function number_of(namespace, other)
   local asked = viewer(namespace).asked
   if asked[other] == nil then
-    local ok, nsid = pcall(viewer(namespace).socket.nsid, viewer(namespace).socket, other.handle)
-    asked[other] = ok and nsid or false
+    local socket = viewer(namespace).socket
+    asked[other] = socket and errors.try(socket.nsid, socket, other.handle) or false
   end
   return asked[other]
 end
@@ -63,8 +64,9 @@ end
 -- One that nobody here holds is read by its number.
 local function discover(self, namespace, far)
   local from = viewer(namespace)
-  local ok, links, by_index = pcall(map_read.links, from.socket, far.nsid)
-  if not ok then return nil end
+  if not from.socket or far.nsid < 0 then return nil end
+  local links, by_index = errors.try(map_read.links, from.socket, far.nsid)
+  if not links then return nil end
   local found = {
     id = ("nsid %d of %s"):format(far.nsid, from.id), hidden = true, links = links, by_index = by_index, nat = {},
     viewer = from, nsid = far.nsid,

@@ -289,7 +289,7 @@ end
 -- @tparam table namespace
 -- @treturn boolean
 function M.is_empty(namespace)
-  if #namespace.nat > 0 then return false end
+  if #namespace.nat > 0 or namespace.unread then return false end
   for _, link in ipairs(namespace.links) do
     if not M.is_dull(link) then return false end
   end

@@ -1,6 +1,7 @@
 --- What the namespaces of a map are called.
 -- Internal: a part of `luabox.map`, for nobody else.
 -- @module luabox.map_names
+local errors = require "luabox.error"
 local look = require "luabox.ns_look"
 local sys = require("luabox").sys
 
@@ -31,8 +32,7 @@ local function host_names(entries, by_pid)
     end
   end
   if not next(wanted) then return {} end
-  local ok, names = pcall(read_host_names, wanted)
-  return ok and names or {}
+  return errors.try(read_host_names, wanted) or {}
 end
 
 local function base(path)

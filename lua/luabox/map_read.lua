@@ -1,6 +1,7 @@
 --- What one network namespace has: its links with their addresses, and its NAT.
 -- Internal: a part of `luabox.map`, for nobody else.
 -- @module luabox.map_read
+local errors = require "luabox.error"
 local map_nat = require "luabox.map_nat"
 local sys = require("luabox").sys
 
@@ -38,6 +39,12 @@ local function text_of(address)
   return address.peer and ("%s peer %s"):format(address.address, address.peer) or address.address
 end
 
+local function by_index(links)
+  local map = {}
+  for _, link in ipairs(links) do map[link.index] = link end
+  return map
+end
+
 --- Reads links and addresses.
 -- @tparam luabox.netlink socket
 -- @tparam[opt] integer nsid of another namespace, as the socket's knows it
@@ -45,17 +52,15 @@ end
 -- @treturn {[integer]=table} the same by index
 -- @raise luabox.error
 function M.links(socket, nsid)
-  local list, by_index = {}, {}
-  for i, link in ipairs(socket:links { nsid = nsid }) do
-    list[i] = node_of(link)
-    by_index[link.index] = list[i]
-  end
+  local list = {}
+  for i, link in ipairs(socket:links { nsid = nsid }) do list[i] = node_of(link) end
   table.sort(list, function(a, b) return a.index < b.index end)
+  local map = by_index(list)
   for _, address in ipairs(socket:addresses { nsid = nsid }) do
-    local link = by_index[address.link_index]
+    local link = map[address.link_index]
     if link then link.addresses[#link.addresses + 1] = text_of(address) end
   end
-  return list, by_index
+  return list, map
 end
 
 -- A kernel without nftables has none of its rules either.
@@ -75,15 +80,30 @@ end
 -- @treturn {table,...} as `luabox.map_nat.read` gives them
 -- @treturn ?string why not all are there
 function M.nat(namespace, pid)
-  local ok, list, problem = pcall(function()
+  local list, problem = errors.try(function()
     local nft <close> = sys.nft.socket(namespace)
     return map_nat.read(nft)
   end)
-  if ok then return list, problem or pid and old_rules(pid) end
-  if type(list) == "table" and list.signal then error(list, 0) end
-  local code = type(list) == "table" and list.code
-  if LACKING[code] then return {} end
-  return {}, code == "EPERM" and "it takes CAP_NET_ADMIN" or tostring(list)
+  if list then return list, problem or pid and old_rules(pid) end
+  if LACKING[problem.code] then return {} end
+  return {}, problem.code == "EPERM" and "it takes CAP_NET_ADMIN" or tostring(problem)
+end
+
+--- Reads a namespace by a child that enters the user namespace of a process first, as its owner may who is not root.
+-- @tparam integer pid
+-- @treturn table `links`, `by_index`, `nat`, `nat_unread`
+-- @raise luabox.error
+function M.from_inside(pid)
+  local pidfd <close> = sys.process.pidfd(pid)
+  local child <close> = sys.process.spawn { join = { { pidfd = pidfd, types = "user,net" } }, body = function()
+    local socket <close> = sys.net.socket()
+    local found = { links = M.links(socket) }
+    found.nat, found.nat_unread = M.nat(nil, pid)
+    return found
+  end }
+  local found = child:result()
+  found.by_index = by_index(found.links)
+  return found
 end
 
 return M

@@ -208,9 +208,10 @@ function M.draw(map)
     if hub then table.insert(leaves[hub], namespace) end
   end
   for _, namespace in ipairs(order_of(graph, sets, leaf_of)) do
-    if map_lines.is_empty(namespace) and not next(sets[namespace.id]) then
+    local is_apart = not next(sets[namespace.id])
+    if is_apart and map_lines.is_empty(namespace) then
       empty[#empty + 1] = map_lines.cut(map_lines.title(namespace), WIDTH - 2)
-    else
+    elseif not (is_apart and namespace.unread) then
       draw_box(out, graph, namespace, leaves[namespace.id])
     end
   end

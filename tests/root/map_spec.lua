@@ -347,6 +347,20 @@ if is_program then
       assert.is_true(p:alive())
     end)
 
+    it("shows ordinary users what is in their own user namespaces #userns", function()
+      local as_user = { "setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups" }
+      local command = table.move(as_user, 1, #as_user, 1, {})
+      for _, word in ipairs { "unshare", "-rn", "sh", "-c",
+        "ip link add br0 type bridge; ip addr add 10.7.0.1/24 dev br0; echo up; exec sleep 60" } do
+        command[#command + 1] = word
+      end
+      local p <close> = process.spawn { program = command, stdout = "pipe" }
+      assert.equal("up\n", p:stdout():read(3))
+      local text, err = program.shell(table.concat(as_user, " ") .. " " .. program.path .. " map")
+      assert.equal("", err)
+      assert.matches("│ br0  down  10.7.0.1/24  bridge", text, 1, true)
+    end)
+
     it("draws SVG with Graphviz #graphviz", function()
       local w <close> = small_lan()
       local svg, err, status = program.run { "map", "--svg" }
