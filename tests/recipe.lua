@@ -1,4 +1,6 @@
 --- Runs a recipe in this process, so that a test can look from outside at what is there when a line is printed.
+local spec = require "spec"
+
 local M = {}
 
 local FINISHED = {}
@@ -58,6 +60,26 @@ function M.run(name, looks, arguments)
     if not seen[pattern] then error(("no line matches '%s':\n%s"):format(pattern, text), 2) end
   end
   return text
+end
+
+-- How a command is run in each network namespace that a descriptor of this process holds.
+local function entries()
+  local own, list = spec.output "stat --dereference --format %i /proc/self/ns/net", {}
+  local pid = spec.contents("/proc/self/stat"):match "%d+"
+  for fd, id in spec.output("ls -l --numeric-uid-gid /proc/" .. pid .. "/fd"):gmatch "(%d+) %-> net:%[(%d+)%]" do
+    if id ~= own then list[#list + 1] = ("nsenter --net=/proc/%s/fd/%s "):format(pid, fd) end
+  end
+  return list
+end
+
+--- How a command is run in the network namespace of the recipe that has an address.
+-- @tparam string address with its prefix
+-- @treturn string what stands before the command
+function M.inside(address)
+  for _, entry in ipairs(entries()) do
+    if spec.output(entry .. "ip -o addr"):find(" " .. address, 1, true) then return entry end
+  end
+  error("no namespace has " .. address)
 end
 
 return M

@@ -3,29 +3,11 @@ local dkjson = require "dkjson"
 local recipe = require "recipe"
 local spec = require "spec"
 
--- How a command is run in each network namespace that a descriptor of this process holds.
-local function entries()
-  local own, list = spec.output "stat --dereference --format %i /proc/self/ns/net", {}
-  local pid = spec.contents("/proc/self/stat"):match "%d+"
-  for fd, id in spec.output("ls -l --numeric-uid-gid /proc/" .. pid .. "/fd"):gmatch "(%d+) %-> net:%[(%d+)%]" do
-    if id ~= own then list[#list + 1] = ("nsenter --net=/proc/%s/fd/%s "):format(pid, fd) end
-  end
-  return list
-end
-
--- The one that has an address.
-local function entry_with(address)
-  for _, entry in ipairs(entries()) do
-    if spec.output(entry .. "ip -o addr"):find(" " .. address, 1, true) then return entry end
-  end
-  error("no namespace has " .. address)
-end
-
 describe("the recipe of the tutorials' LAN #root #nft", function()
   it("has a bridge, its ports, NAT and a port", function()
     local text = recipe.run("tutorial_lan.lua", {
       ["^v1 pings v2"] = function()
-        local host, v1 = entry_with "172.18.0.1/24", entry_with "172.18.0.2/24"
+        local host, v1 = recipe.inside "172.18.0.1/24", recipe.inside "172.18.0.2/24"
         local ports = {}
         for _, link in ipairs(dkjson.decode(spec.output(host .. "ip -j link show master br0"))) do
           ports[#ports + 1] = link.ifname .. " " .. link.operstate
