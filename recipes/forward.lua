@@ -28,10 +28,13 @@ machine(v1, "veth1", "br0", "172.18.0.2/24", "172.18.0.1")
 machine(outside, "wan0", nil, "10.9.0.2/24", "10.9.0.1")
 on_host:address_add { link = "wan0", address = "10.9.0.1/24" }
 
-local function ping(what, from, address)
-  local answer = probe.ping(address, { from = from, timeout = 0.5 })
+local function ping(what, from, address, timeout)
+  local answer = probe.ping(address, { from = from, timeout = timeout })
   print(("%-52s %s"):format(what, answer))
   return answer.ok
+end
+for address, ns in pairs { ["172.18.0.1"] = v1, ["10.9.0.1"] = outside } do -- until the links are up
+  assert(probe.ping(address, { from = ns, timeout = 0.5, retries = 50 }).ok)
 end
 
 -- $ sysctl -w net.ipv4.ip_forward=1
@@ -41,7 +44,7 @@ local rules <close> = luabox.nat.new { namespace = host }
 -- $ iptables -P FORWARD DROP
 rules:iptables "iptables -P FORWARD DROP"
 
-local before = ping("The host's FORWARD drops; v1 pings outside:", v1, "10.9.0.2")
+local before = ping("The host's FORWARD drops; v1 pings outside:", v1, "10.9.0.2", 0.5)
 
 -- $ iptables -A FORWARD -i br0 ! -o br0 -j ACCEPT
 rules:accept { iifname = "br0", oifname = { "!=", "br0" } }
@@ -50,8 +53,7 @@ rules:accept { iifname = "br0", oifname = { "!=", "br0" } }
 rules:iptables "iptables -A FORWARD -o br0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT"
 
 local after = ping("With two rules more:", v1, "10.9.0.2")
-local back = ping("What nobody in the bridge asked for stays out:", outside, "172.18.0.2")
-
+local back = ping("What nobody in the bridge asked for stays out:", outside, "172.18.0.2", 0.5)
 -- $ iptables -L FORWARD -n -v --line-numbers
 print(rules:iptables "iptables -L FORWARD -n -v --line-numbers")
 

@@ -30,16 +30,17 @@ local server <close> = process.spawn { -- writes down who asks
   program = { "httpd", "-f", "-vv", "-p", "80" }, join = { outside }, namespaces = "mnt,pid", stderr = "pipe",
   steps = { { "propagation", path = "/", flags = "private,rec" }, { "root" }, { "detach_root" } },
 }
-local function ask(what)
-  local answer = probe.http("10.9.0.2", { path = "/v1", from = v1, timeout = 0.5, expect = 404 })
+local function ask(what, timeout)
+  local answer = probe.http("10.9.0.2", { path = "/v1", from = v1, timeout = timeout, expect = 404 })
   print(("%-22s ip_forward is %s; %s"):format(what, luabox.sys.system.sysctl("net.ipv4.ip_forward", host), answer))
   return answer.ok
 end
-assert(probe.http("10.9.0.2", { from = host, retries = 50, expect = 404 }).ok) -- it is up
+assert(probe.http("10.9.0.2", { from = host, retries = 50, expect = 404 }).ok) -- they are up
+assert(probe.ping("172.18.0.1", { from = v1, timeout = 0.5, retries = 50 }).ok)
 
 -- $ nsenter --target PID --net ip route add default via 172.18.0.1
 net.socket(v1):route_add { destination = "0.0.0.0/0", gateway = "172.18.0.1" }
-local without = ask "v1 asks outside:"
+local without = ask("v1 asks outside:", 0.5)
 
 -- $ sysctl -w net.ipv4.ip_forward=1
 -- $ iptables -t nat -A POSTROUTING -s 172.18.0.0/24 ! -o br0 -j MASQUERADE
@@ -49,12 +50,11 @@ assert(ask "With MASQUERADE:")
 local log = ""
 repeat log = log .. server:stderr():read(500) until log:find "url:/v1"
 print("The address that outside has seen: " .. log:match "([%d.]+)%]:%d+: url:/v1")
-
 -- $ iptables -t nat -L POSTROUTING -n --line-numbers
 print(rules:iptables "iptables -t nat -L POSTROUTING -n --line-numbers")
 
 -- $ iptables -t nat -D POSTROUTING 1
 rules:iptables "iptables -t nat -D POSTROUTING 1"
-assert(not without and not ask "With the rule deleted:" and log:find "10.9.0.1%]:%d+: url:/v1")
+assert(not without and not ask("With the rule deleted:", 0.5) and log:find "10.9.0.1%]:%d+: url:/v1")
 rules:close() -- and ip_forward is as before
-ask "The rules are closed:"
+ask("The rules are closed:", 0.5)

@@ -48,7 +48,7 @@ local published = rules:publish { ports = { "3033:3000" }, to = "172.8.0.8" }
 print("What that takes, so that it is reached from everywhere:\n" .. tostring(published))
 
 local function ask(what, address, from)
-  local answer = probe.tcp(address, 3033, { from = from, timeout = 1 })
+  local answer = probe.tcp(address, 3033, { from = from })
   print(("%-46s %s"):format(what, answer))
   return answer.ok
 end
