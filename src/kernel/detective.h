@@ -53,8 +53,8 @@ void detect_clone(uint64_t flags, int cgroup, struct fault *f);
 
 /* ---- ids of user namespaces (detective_id.c) ---- */
 
-/* 'proc' is the /proc/PID that 'file' ("uid_map") is in. */
-void detect_id_map(int proc, const char *file, const struct idmap *map, struct fault *f);
+/* 'file' is "uid_map" or "gid_map". EPERM: of a map that is written. */
+void detect_id_map(const char *file, const struct idmap *map, struct fault *f);
 
 /* Whether the caller's own map lacks one of the outside ids; then it is named. */
 int detect_unmapped(const char *file, const struct idmap *map, struct fault *f);

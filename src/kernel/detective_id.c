@@ -102,35 +102,20 @@ int detect_unmapped(const char *file, const struct idmap *map, struct fault *f)
 	return 0;
 }
 
-static void explain_denied(int proc, const char *file, struct fault *f)
+void detect_id_map(const char *file, const struct idmap *map, struct fault *f)
 {
-	char byte[2];
-
-	if (util_read_file(proc, file, byte, sizeof byte) != 0)
-		fault_hint(f, "it has been written before, and once is all");
-	else if (look_file_is("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1") &&
-		 !look_capable(CAP_BIT(sys_admin)))
-		fault_hint(f, "AppArmor takes all capabilities in user namespaces from programs without a "
-			      "profile that allows them: sysctl "
-			      "kernel.apparmor_restrict_unprivileged_userns=0, or be root");
-	else
-		fault_hint(f,
-			   "the ids are not the caller's to give: more than one's own takes CAP_SETUID and "
-			   "CAP_SETGID in the user namespace above");
-}
-
-void detect_id_map(int proc, const char *file, const struct idmap *map, struct fault *f)
-{
-	if (f && f->error == EACCES)
+	if (!f)
+		return;
+	if (f->error == EACCES)
 		fault_hint(
 			f,
 			"the process is not to be looked into (it has changed its user, or said so with "
 			"prctl), so that its files in /proc are root's: let root write the map, or have the "
 			"process exec a program first");
-	if (!f || (f->error != EPERM && f->error != EINVAL) || detect_unmapped(file, map, f))
+	else if ((f->error != EPERM && f->error != EINVAL) || detect_unmapped(file, map, f))
 		return;
-	if (f->error == EPERM)
-		explain_denied(proc, file, f);
+	else if (f->error == EPERM)
+		fault_hint(f, "it has been written before, and once is all");
 	else
 		fault_hint(f, "the kernel refuses the ranges: the outside ids must be mapped in the user "
 			      "namespace above");

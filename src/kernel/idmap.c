@@ -180,11 +180,10 @@ static int run_helper(const struct helper *h, pid_t pid, const struct idmap *map
 	return fault_hint(f, "%s must give this user the outside ids of every range", h->subids);
 }
 
-static int map_failed(int rc, int proc, pid_t pid, const struct helper *h, const struct idmap *map,
-		      struct fault *f)
+static int map_failed(int rc, pid_t pid, const struct helper *h, const struct idmap *map, struct fault *f)
 {
 	fault_set(f, -rc, h->file, "process %d", (int)pid);
-	detect_id_map(proc, h->file, map, f);
+	detect_id_map(h->file, map, f);
 	return rc;
 }
 
@@ -209,7 +208,7 @@ static int write_or_help(int proc, pid_t pid, const struct helper *h, const stru
 
 	if (rc == -EPERM && !is_written(proc, h->file) && !detect_unmapped(h->file, map, NULL))
 		return run_helper(h, pid, map, f);
-	return rc < 0 ? map_failed(rc, proc, pid, h, map, f) : 0;
+	return rc < 0 ? map_failed(rc, pid, h, map, f) : 0;
 }
 
 static int deny_setgroups(int proc, pid_t pid, struct fault *f)
@@ -227,12 +226,17 @@ static int write_gids(int proc, pid_t pid, const struct idmap_request *r, struct
 	if (r->setgroups == IDMAP_SETGROUPS_AUTO && is_own_id(&r->gid, getegid())) {
 		rc = write_map(proc, "gid_map", &r->gid);
 		if (rc != -EPERM || is_written(proc, "gid_map"))
-			return rc < 0 ? map_failed(rc, proc, pid, &newgidmap, &r->gid, f) : 0;
+			return rc < 0 ? map_failed(rc, pid, &newgidmap, &r->gid, f) : 0;
 		rc = deny_setgroups(proc, pid, f);
 		if (rc < 0)
 			return rc;
 	}
-	return write_or_help(proc, pid, &newgidmap, &r->gid, f);
+	rc = write_or_help(proc, pid, &newgidmap, &r->gid, f);
+	if (rc == -EPERM && r->setgroups == IDMAP_SETGROUPS_ALLOW && is_own_id(&r->gid, getegid()))
+		fault_hint(f,
+			   "one's own group can be mapped without CAP_SETGID only where setgroups is denied: "
+			   "setgroups = \"deny\"");
+	return rc;
 }
 
 int idmap_write(pid_t pid, const struct idmap_request *r, struct fault *f)

@@ -370,6 +370,17 @@ describe("errors about ids #root name", function()
     contains(p:result(), "(EACCES); the process is not to be looked into (it has changed its user")
   end)
 
+  -- newgidmap would deny it without a word.
+  it("setgroups that is to be denied #userns", function()
+    local output = require("child").run([[
+      local luabox = require "luabox"
+      local p <close> = luabox.sys.process.spawn { namespaces = "user", program = { "/bin/sleep", "60" } }
+      print(select(2, luabox.try(luabox.sys.namespace.write_id_maps, { pid = p:pid(), setgroups = "allow",
+        gid = { { inside = 0, outside = 65534 } } })))
+    ]], [[setpriv --reuid 65534 --regid 65534 --clear-groups sh -c 'i=$(command -v "$0"); PATH=/none exec "$i" -']])
+    contains(output, 'without CAP_SETGID only where setgroups is denied: setgroups = "deny"')
+  end)
+
   it("what a map has #userns", function()
     contains(as_inner_root("mnt", function()
       return says(process.spawn, { uid = 5000, program = { "true" } })
@@ -395,6 +406,20 @@ describe("errors about ids #root name", function()
       return says(process.spawn, { program = { "true" },
         steps = { { "mknod", path = "/mnt/null", type = "c", major = 1, minor = 3 } } })
     end), "no user namespace may make device nodes, whatever capabilities it has")
+  end)
+
+  it("the cgroup that keeps a device from its processes #cgroup", function()
+    local top = spec.contents("/proc/self/mountinfo"):match "(/sys/fs/cgroup%S*) [^\n]* %- cgroup [^\n]*devices"
+    if not top then return pending "cgroup v1's devices are not mounted" end
+    local own = top .. "/" .. spec.unique()
+    shell(("mkdir %s; echo 'c 1:3 m' >%s/devices.deny"):format(own, own))
+    finally(function() shell("rmdir " .. own) end)
+    local procs <close> = assert(io.open(own .. "/cgroup.procs", "w"))
+    contains(in_child("mnt", function()
+      mount.mount { type = "tmpfs", target = "/mnt" }
+      return says(process.spawn, { program = { "true" }, steps = { { "cgroup", fds = { procs } },
+        { "mknod", path = "/mnt/null", type = "c", major = 1, minor = 3 } } })
+    end), "the device controller of this process's cgroup (devices.list, or a program of cgroup v2) does not allow")
   end)
 
   it("whose a sysctl is #userns", function()
@@ -465,11 +490,13 @@ describe("cgroup v2's refusals #root #cgroup", function()
   end)
 
   it("name the controllers of the children #cgroup2", function()
-    local own = root() .. "/" .. spec.unique()
-    shell(("mkdir %s; echo +pids >%s/cgroup.subtree_control"):format(own, own))
-    finally(function() shell("rmdir " .. own) end)
+    local top = root()
+    local own, handed_on = top .. "/" .. spec.unique(), top .. "/cgroup.subtree_control"
+    local undo = spec.contents(handed_on):find "pids" and ":" or ("echo -pids >%s"):format(handed_on)
+    shell(("echo +pids >%s; mkdir %s; echo +pids >%s/cgroup.subtree_control"):format(handed_on, own, own))
+    finally(function() shell(("rmdir %s; %s"):format(own, undo)) end)
     local procs <close> = assert(io.open(own .. "/cgroup.procs", "w"))
     contains(says(process.spawn, { program = { "true" }, steps = { { "cgroup", fds = { procs } } } }),
-      "cgroup v2 puts no process into a cgroup whose children have controllers (here: pids,")
+      "cgroup v2 puts no process into a cgroup whose children have controllers (here: pids, ")
   end)
 end)
