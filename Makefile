@@ -406,6 +406,10 @@ check-unit: tests ## run the tests that need no privilege
 check-lua54: tests ## run the Lua tests under lua5.4 with luabox.so only
 	@tests/run --build $(BUILD) --under lua5.4
 
+debian: ## make the root of Debian's packages that tests/root/debian_spec.lua unpacks, which is skipped without it
+	@vendor/install debian
+	@tests/debian $(BUILD)
+
 check-vm: ## run the kernel specs on Debian's own kernel in a virtual machine (MODE=v2 SPECS=…: only these)
 	@vendor/install build test vm
 	@$(MAKE) --no-print-directory tests
@@ -498,7 +502,7 @@ dist: ## make luabox-$(VERSION).tar.gz of the last commit, in build
 clean: ## remove what was built
 	rm -rf build build-asan build-coverage build-fuzz $(BUILD)
 
-.PHONY: all asan bench check check-lacking check-lua54 check-unit check-vm clean coverage demo dist docs from-shell fuzz fuzz-programs help install \
+.PHONY: all asan bench check check-lacking check-lua54 check-unit check-vm clean coverage debian demo dist docs from-shell fuzz fuzz-programs help install \
 	lint soak tests uninstall vm
 .DELETE_ON_ERROR:
 -include $(OBJECTS:.o=.d) $(PROGRAM_OBJECTS:.o=.d) $(C_TESTS:=.d) $(BUILD)/tests/inject.d

@@ -66,6 +66,11 @@ function M.freezer()
   return M.cgroup()
 end
 
+-- What tests/debian made.
+function M.debian()
+  if not lfs.attributes(os.getenv "LUABOX_BUILD" .. "/debian.tar.zst") then return "make debian was not run" end
+end
+
 function M.root()
   if (contents "/proc/self/status"):match("\nUid:\t(%d+)") ~= "0" then return "it takes root" end
 end
