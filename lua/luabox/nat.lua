@@ -29,11 +29,20 @@ local records_of = setmetatable({}, { __mode = "k" }) -- of rules and of entries
 
 local M = {}
 
---- Says what of a host blocks forwarding, and the lines that mend it. It only looks: `luabox.nat_diagnose.look`.
--- @tparam[opt] table o as there
--- @treturn {table,...} findings; as text numbered sentences
--- @raise luabox.error
--- @usage print(luabox.nat.diagnose())
+--- Says what of a host blocks forwarding of IPv4 from its inner links (those that have an address and no default
+-- route): sysctls (ip_forward, a link's own forwarding, rp_filter, br_netfilter), chains that drop (a policy, a rule;
+-- Docker's, firewalld's, ufw's, libvirt's), legacy iptables' tables, subnets that overlap, no default route. It only
+-- looks.
+-- @tparam[opt] table o
+-- @tparam[opt] luabox.namespace|luabox.fd|integer o.namespace of the host's network; default: the current one
+-- @string[opt] o.link the only inner link to be asked for; default: all
+-- @treturn {table,...} findings: `code` ("ip_forward", "link_forwarding", "forward_policy", "forward_rule",
+--   "br_netfilter", "legacy", "rp_filter", "overlap", "no_default_route", "unseen"), `what` (a sentence), `certain`
+--   (false: it blocks some packets, or may), `mend` (the line of Lua that mends it), `shell` (what the tool that it
+--   belongs to takes), and `link`, `chain`, `owner` where there are such. As text it is numbered sentences.
+-- @raise luabox.error: ENODEV if the link is not there; EPERM
+-- @usage
+-- for _, finding in ipairs(luabox.nat.diagnose()) do print(finding.code, finding.what, finding.shell) end
 function M.diagnose(o)
   return require("luabox.nat_diagnose").look(o)
 end

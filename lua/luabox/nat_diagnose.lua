@@ -1,5 +1,6 @@
 --- Why a host does not forward what comes from its inner links: what its firewall, its sysctls and its routes do to it,
--- and the line that mends each. `luabox.nat.diagnose` is this.
+-- and the line that mends each.
+-- Internal: a part of `luabox.nat`, for nobody else.
 -- @module luabox.nat_diagnose
 
 local address = require "luabox.address"
@@ -218,20 +219,10 @@ end
 
 local spec = { namespace = { "handle" }, link = { "string" } }
 
---- Says what of a host blocks forwarding of IPv4 from its inner links (those that have an address and no default
--- route): sysctls (ip_forward, a link's own forwarding, rp_filter, br_netfilter), chains that drop (a policy, a rule;
--- Docker's, firewalld's, ufw's, libvirt's), legacy iptables' tables, subnets that overlap, no default route. It only
--- looks.
--- @tparam[opt] table o
--- @tparam[opt] luabox.namespace|luabox.fd|integer o.namespace of the host's network; default: the current one
--- @string[opt] o.link the only inner link to be asked for; default: all
--- @treturn {table,...} findings: `code` ("ip_forward", "link_forwarding", "forward_policy", "forward_rule",
---   "br_netfilter", "legacy", "rp_filter", "overlap", "no_default_route", "unseen"), `what` (a sentence), `certain`
---   (false: it blocks some packets, or may), `mend` (the line of Lua that mends it), `shell` (what the tool that it
---   belongs to takes), and `link`, `chain`, `owner` where there are such. As text it is numbered sentences.
--- @raise luabox.error: ENODEV if the link is not there; EPERM
--- @usage
--- for _, finding in ipairs(luabox.nat_diagnose.look()) do print(finding.code, finding.what, finding.shell) end
+--- What `luabox.nat.diagnose` does.
+-- @tparam[opt] table o its options
+-- @treturn {table,...} the findings
+-- @raise luabox.error
 function M.look(o)
   o = options.check(spec, o == nil and {} or o, "diagnose")
   if not o.namespace then return setmetatable(look(o.link), report_mt) end

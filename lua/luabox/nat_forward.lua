@@ -1,5 +1,5 @@
 --- What the chains of forwarded packets do to what comes in by a link.
--- Internal: a part of `luabox.nat_diagnose` and `luabox.gateway`, for nobody else.
+-- Internal: a part of `luabox.nat`, `luabox.gateway` and `luabox.doctor`, for nobody else.
 -- @module luabox.nat_forward
 
 local sys = require("luabox").sys
