@@ -250,6 +250,7 @@ MODULES = \
 	luabox.nat_forward \
 	luabox.nat_publish \
 	luabox.nat_rules \
+	luabox.nat_switch \
 	luabox.nat_words \
 	luabox.network \
 	luabox.ns \

@@ -10,7 +10,6 @@
 
 local errors = require "luabox.error"
 local iptables = require "luabox.iptables"
-local keeper = require "luabox.keeper"
 local listing = require "luabox.iptables_listing"
 local nat_rules = require "luabox.nat_rules"
 local nat_words = require "luabox.nat_words"
@@ -196,17 +195,9 @@ end
 
 local FORWARDING = { [4] = "net/ipv4/ip_forward", [6] = "net/ipv6/conf/all/forwarding" }
 
--- Sets a sysctl of the namespace to 1 until the handle closes.
 local function switch_on(self, name)
   if self.sysctls[name] then return end
-  local namespace = self.namespace
-  if not namespace then
-    local token = keeper.get():sysctl { name = name, value = 1 }
-    self.undo:add(function() token:undo() end)
-  elseif sys.system.sysctl(name, namespace) ~= "1" then
-    sys.system.set_sysctl(name, 1, namespace)
-    self.undo:add(function() sys.system.set_sysctl(name, 0, namespace) end)
-  end
+  require("luabox.nat_switch").on(name, self.undo, self.namespace)
   self.sysctls[name] = true
 end
 

@@ -2,6 +2,7 @@ local lab = require "nat_lab"
 local namespace = require "luabox.sys.namespace"
 local nat = require "luabox.nat"
 local net = require "luabox.sys.net"
+local process = require "luabox.sys.process"
 local refusal = require "refusal"
 local spec = require "spec"
 
@@ -166,6 +167,74 @@ describe("luabox.nat #root #nft", function()
     local nft <close> = require("luabox.sys.nft").socket(ns)
     assert.same({}, nft:tables())
   end)
+
+  it("leaves forwarding on in another namespace until nobody needs it", function()
+    local ns <close> = namespace.create "net"
+    local function there() return require("luabox.sys.system").sysctl("net.ipv4.ip_forward", ns) end
+    local one = nat.new { namespace = ns }
+    local other = nat.new { namespace = ns }
+    one:masquerade { oifname = "eth0" }
+    other:masquerade { oifname = "eth1" }
+    one:close()
+    assert.equal("1", there())
+    other:close()
+    assert.equal("0", there())
+  end)
+
+  it("leaves nothing when its process is killed", function()
+    local script = "local r = require('luabox').nat.new(); r:masquerade { oifname = 'eth0' }; "
+      .. "r:iptables '-P FORWARD DROP'; print(#r:list()); io.stdout:flush(); io.read()"
+    local program = { os.getenv "LUABOX_INTERPRETER", "-e", script }
+    local p <close> = process.spawn { program = program, stdin = "pipe", stdout = "pipe" }
+    assert.equal("1\n", p:stdout():read(100))
+    assert.is_truthy(ruleset():find "masquerade")
+    p:kill "KILL"
+    p:wait()
+    assert.is_true(spec.eventually(function() return ruleset() == "" and forwarding() == "0" end))
+  end)
+
+  it("has tables without an owner taken back where the kernel knows no owners", function()
+    local nft = require "luabox.sys.nft"
+    local socket = nft.socket
+    -- as before Linux 5.12
+    nft.socket = function(...)
+      local real = socket(...)
+      return {
+        rules = function(_, filter) return real:rules(filter) end,
+        close = function() real:close() end,
+        apply = function(_, operations)
+          if operations[1] and operations[1].owner then
+            require("luabox.error").raise { op = "add table", code = "EOPNOTSUPP" }
+          end
+          real:apply(operations)
+        end,
+      }
+    end
+    local rules = nat.new()
+    nft.socket = socket
+    rules:iptables "-A INPUT -s 10.0.0.1 -j DROP"
+    assert.is_truthy(ruleset():find "10.0.0.1")
+    assert.is_nil(ruleset():find "flags owner")
+    rules:close()
+    assert.equal("", ruleset())
+  end)
+
+  for _, case in ipairs {
+    { "-P FORWARD DROP", "-A FORWARD -s fd00::5/64 ! -i br0 -p tcp --dport 80 -j REJECT" },
+    { "-A INPUT -p icmpv6 -j ACCEPT", "-A INPUT -d fd00::1 -j REJECT --reject-with icmp6-adm-prohibited" },
+    { "-t nat -A POSTROUTING -s fd77::/64 -o up0 -j MASQUERADE", "-t nat -A PREROUTING -p udp --dport 53 -j DNAT "
+      .. "--to-destination [fd77::2]:5353", "-t nat -A OUTPUT -p tcp -j DNAT --to-destination fd77::2" },
+  } do
+    it("lists as ip6tables does: " .. case[1] .. " #ipv6", function()
+      local ask = case[1]:match "^%-t nat " and "-t nat -S" or "-S"
+      for _, line in ipairs(case) do spec.shell("ip6tables-nft " .. line) end
+      local expected = spec.output("ip6tables-nft " .. ask)
+      spec.shell "nft flush ruleset"
+      local rules <close> = nat.new()
+      for _, line in ipairs(case) do rules:ip6tables(line) end
+      assert.equal(expected, tostring(rules:ip6tables(ask)))
+    end)
+  end
 
   it("claims what it publishes, until that is deleted", function()
     local bridge <close> = with_bridge() -- luacheck: ignore
