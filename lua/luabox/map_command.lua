@@ -1,4 +1,5 @@
 --- `luabox map`: the network namespaces and what is connected with what, as a picture.
+-- Internal: the command line of `luabox.map`, for nobody else.
 -- @module luabox.map_command
 local find = require "luabox.ns_find"
 local map = require "luabox.map"

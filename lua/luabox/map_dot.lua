@@ -1,4 +1,5 @@
 --- A map as a graph for Graphviz, and as a picture that Graphviz draws.
+-- Internal: a part of `luabox.map`, for nobody else.
 -- @module luabox.map_dot
 local errors = require "luabox.error"
 local map_lines = require "luabox.map_lines"

@@ -1,5 +1,6 @@
 --- A map as text: boxes of namespaces, and lines between them.
 -- A namespace that is joined with one other only stands on its right, at the link that leads to it.
+-- Internal: a part of `luabox.map`, for nobody else.
 -- @module luabox.map_text
 local map_lines = require "luabox.map_lines"
 local map_rows = require "luabox.map_rows"
