@@ -15,12 +15,13 @@ local process = require "luabox.sys.process"
 local system = require "system"
 
 local MODULES = {
-  "luabox.address", "luabox.container", "luabox.error", "luabox.gc", "luabox.nat", "luabox.network", "luabox.pcap",
-  "luabox.port_map", "luabox.probe", "luabox.scope", "luabox.show", "luabox.units", "luabox.sys.capability",
-  "luabox.sys.cgroup", "luabox.sys.error", "luabox.sys.file", "luabox.sys.ipc", "luabox.sys.keeper",
-  "luabox.sys.mount", "luabox.sys.namespace", "luabox.sys.net", "luabox.sys.nft", "luabox.sys.options",
-  "luabox.sys.pcap", "luabox.sys.port", "luabox.sys.process", "luabox.sys.rootfs", "luabox.sys.seccomp",
-  "luabox.sys.signal", "luabox.sys.system", "luabox.sys.tar", "luabox.sys.probe",
+  "luabox.address", "luabox.container", "luabox.elf", "luabox.error", "luabox.gc", "luabox.mount", "luabox.nat",
+  "luabox.network", "luabox.pcap", "luabox.port_map", "luabox.probe", "luabox.rootfs", "luabox.scope",
+  "luabox.show", "luabox.units", "luabox.sys.capability", "luabox.sys.cgroup", "luabox.sys.error",
+  "luabox.sys.file", "luabox.sys.ipc", "luabox.sys.keeper", "luabox.sys.mount", "luabox.sys.namespace",
+  "luabox.sys.net", "luabox.sys.nft", "luabox.sys.options", "luabox.sys.pcap", "luabox.sys.port",
+  "luabox.sys.probe", "luabox.sys.process", "luabox.sys.rootfs", "luabox.sys.seccomp", "luabox.sys.signal",
+  "luabox.sys.system", "luabox.sys.tar",
 }
 
 -- What is not called, and why. Nor is luabox.options: it takes a description of options, which is part of a program;
