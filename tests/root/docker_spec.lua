@@ -56,16 +56,19 @@ end
 local CONTROL = "/sys/fs/cgroup/cgroup.subtree_control"
 
 local function runc()
-  spec.shell "mount -t cgroup2 cgroup2 /sys/fs/cgroup"
+  local is_there = spec.exists(CONTROL)
+  if not is_there then spec.shell "mount -t cgroup2 cgroup2 /sys/fs/cgroup" end
   local before = " " .. spec.contents(CONTROL) .. " "
   local _ <close> = setmetatable({}, { __close = function()
     for controller in spec.contents(CONTROL):gmatch "%S+" do
       if not before:find(" " .. controller .. " ", 1, true) then spec.write(CONTROL, "-" .. controller) end
     end
-    os.execute "umount /sys/fs/cgroup"
+    if not is_there then os.execute "umount /sys/fs/cgroup" end
   end })
   root_of_runc()
-  return shell("cd " .. DIR .. " && runc run luabox-spec </dev/null 2>&1") .. "\n"
+  local text = shell("cd " .. DIR .. " && runc run luabox-spec </dev/null 2>&1") .. "\n"
+  if not text:find " /proc " then pending("runc cannot run here: " .. text) end
+  return text
 end
 
 local function names_of(mounts, but)

@@ -131,7 +131,7 @@ describe("luabox.rootfs.overlay #root #overlay", function()
     })
   end)
 
-  it("belongs to the root of a user namespace #userns #detached", function()
+  it("belongs to the root of a user namespace #userns #detached #idmap", function()
     in_dir()
     local base <close> = luabox.rootfs.default()
     local box <close> = started { rootfs = overlay { lower = { DIR .. "/a", base } }, uid_map = SOME_IDS,
