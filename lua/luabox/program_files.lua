@@ -178,8 +178,8 @@ end
 
 local function add_file(self, path)
   local real = enter(self, path)
-  local kind = real == "" and "directory" or self.by_path[real].type
-  if kind == "directory" then add_below(self, real) else add_needs(self, path, false) end
+  if real == "" then refuse("EINVAL", path, "it is the whole root", "name what is needed of it") end
+  if self.by_path[real].type == "directory" then add_below(self, real) else add_needs(self, path, false) end
 end
 
 -- ---- what every root has ----

@@ -168,6 +168,8 @@ describe("luabox.rootfs.from_programs #root", function()
       spec.shell "mkfifo /tmp/programs/p; ln -s loop /tmp/programs/loop"
       assert.equal("from_programs /tmp/programs/p: it is a fifo (EINVAL); only files, directories and symbolic " ..
         "links are taken", complaint { files = { DIR .. "/p" }, to = to })
+      assert.equal("from_programs /..: it is the whole root (EINVAL); name what is needed of it",
+        complaint { files = { "/.." }, to = to })
       assert.equal("from_programs /tmp/programs/loop: too many symbolic links (ELOOP)",
         complaint { files = { DIR .. "/loop" }, to = to })
     end)
