@@ -63,8 +63,8 @@ function M.links(socket, nsid)
   return list, map
 end
 
--- A kernel without nftables has none of its rules either.
-local LACKING = { EPROTONOSUPPORT = true, EOPNOTSUPP = true, ENOENT = true, EAFNOSUPPORT = true }
+-- A kernel without nftables has none of its rules either; EINVAL is what its netlink says then.
+local LACKING = { EPROTONOSUPPORT = true, EOPNOTSUPP = true, ENOENT = true, EAFNOSUPPORT = true, EINVAL = true }
 
 local OLD = "that of the older iptables is not read; `iptables-legacy -t nat -S` shows it"
 

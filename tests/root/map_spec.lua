@@ -347,7 +347,7 @@ if is_program then
       assert.is_true(p:alive())
     end)
 
-    it("shows ordinary users what is in their own user namespaces #userns", function()
+    it("shows ordinary users what is in their own user namespaces #userns #pidfd", function()
       local as_user = { "setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups" }
       local command = table.move(as_user, 1, #as_user, 1, {})
       for _, word in ipairs { "unshare", "-rn", "sh", "-c",
