@@ -220,30 +220,6 @@ static void explain_bind(const char *source, int recursive, struct fault *f)
 			   below, type);
 }
 
-/* ---- overlay ---- */
-
-/* The value of an option of 'data', into 'value'; null if it is not given. */
-static const char *option(const char *data, const char *name, char *value, size_t size)
-{
-	size_t length = strlen(name);
-
-	for (const char *s = data; s; s = strchr(s, ',') ? strchr(s, ',') + 1 : NULL)
-		if (!strncmp(s, name, length) && s[length] == '=') {
-			s += length + 1;
-			snprintf(value, size, "%.*s", (int)strcspn(s, ","), s);
-			return value;
-		}
-	return NULL;
-}
-
-static void explain_overlay(const char *data, struct fault *f)
-{
-	char upper[PATH_MAX], work[PATH_MAX];
-
-	detect_overlay(option(data, "upperdir", upper, sizeof upper),
-		       option(data, "workdir", work, sizeof work), f);
-}
-
 /* ---- the calls ---- */
 
 void detect_mount(const struct mnt_mount *m, struct fault *f)
@@ -255,7 +231,7 @@ void detect_mount(const struct mnt_mount *m, struct fault *f)
 	else if (f->error == EINVAL && m->flags & MS_BIND)
 		explain_bind(m->source, m->flags & MS_REC, f);
 	else if ((f->error == EINVAL || f->error == ELOOP) && m->type && !strcmp(m->type, "overlay"))
-		explain_overlay(m->data, f);
+		detect_overlay_options(m->data, f);
 	else if (f->error == EINVAL && m->type && !f->detail[0])
 		fault_hint(f,
 			   "the kernel gives no reason: an option that is wrong for %s, or what is in %s is "

@@ -68,3 +68,25 @@ void detect_overlay(const char *upper, const char *work, struct fault *f)
 		fault_hint(f, "in a user namespace a directory below which something is mounted cannot be a "
 			      "lower layer");
 }
+
+/* The value of an option of 'data', into 'value'; null if it is not given. */
+static const char *option(const char *data, const char *name, char *value, size_t size)
+{
+	size_t length = strlen(name);
+
+	for (const char *s = data; s; s = strchr(s, ',') ? strchr(s, ',') + 1 : NULL)
+		if (!strncmp(s, name, length) && s[length] == '=') {
+			s += length + 1;
+			snprintf(value, size, "%.*s", (int)strcspn(s, ","), s);
+			return value;
+		}
+	return NULL;
+}
+
+void detect_overlay_options(const char *data, struct fault *f)
+{
+	char upper[PATH_MAX], work[PATH_MAX];
+
+	detect_overlay(option(data, "upperdir", upper, sizeof upper),
+		       option(data, "workdir", work, sizeof work), f);
+}
