@@ -22,7 +22,7 @@ struct nlmsghdr;
 /* ---- mounts (detective_mount.c, detective_overlay.c) ---- */
 
 void detect_mount(const struct mnt_mount *m, struct fault *f);
-/* EINVAL of an overlay; both layers may be null, or all options be one text. */
+/* EINVAL and ELOOP of an overlay; both layers may be null, or all options be one text. */
 void detect_overlay(const char *upper, const char *work, struct fault *f);
 void detect_overlay_options(const char *data, struct fault *f);
 void detect_move(const char *from, const char *to, struct fault *f);
