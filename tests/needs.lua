@@ -66,6 +66,21 @@ function M.freezer()
   return M.cgroup()
 end
 
+-- Of what is in memory: Linux 6.3.
+function M.idmap()
+  local sys = require("luabox").sys
+  local map = { { inside = 0, outside = 1000 } }
+  local ok, e = pcall(function()
+    local maker <close> = sys.process.spawn { init = true, namespaces = "user", uid_map = map, gid_map = map }
+    local namespace <close> = sys.namespace.open("user", maker:pid())
+    local context <close> = sys.mount.fsopen "tmpfs"
+    context:create()
+    local tree <close> = context:mount()
+    tree:setattr { userns = namespace }
+  end)
+  if not ok then return "there are no id-mapped mounts of tmpfs: " .. tostring(e) end
+end
+
 -- What tests/debian made.
 function M.debian()
   if not lfs.attributes(os.getenv "LUABOX_BUILD" .. "/debian.tar.zst") then return "make debian was not run" end

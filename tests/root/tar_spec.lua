@@ -90,7 +90,7 @@ describe("luabox.rootfs.from_tar #root", function()
     end)
   end
 
-  it("keeps extended attributes and access control lists", function()
+  it("keeps extended attributes and access control lists #detached", function()
     local dir = place()
     archive.write(dir .. "/x.tar", [[
 cap = b"\x01\x00\x00\x02\x00\x20\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00".decode("latin1")
@@ -114,7 +114,7 @@ link("l", "ping")
     assert.equal(attributes(dir .. "/tar"), ours)
   end)
 
-  it("passes over what overlay would obey, and says so", function()
+  it("passes over what overlay would obey, and says so #detached", function()
     local dir = place()
     archive.write(dir .. "/x.tar", [[
 directory("d", pax_headers={"SCHILY.xattr.trusted.overlay.redirect": "/etc"})
@@ -377,8 +377,8 @@ luabox.rootfs.from_tar(pipe, { to = %q })
       archive.write(dir .. "/x.tar", ("for i in range(%d): file('d%%d/some-name-%%d' %% (i // 9, i))"):format(count))
       local text = child.run(([[
 local luabox = require "luabox"
-local tree <close> = luabox.rootfs.from_tar %q
-io.write(io.open "/proc/self/status":read "a":match "VmHWM:%%s*(%%d+)")]]):format(dir .. "/x.tar"))
+luabox.rootfs.from_tar(%q, { to = %q })
+io.write(io.open "/proc/self/status":read "a":match "VmHWM:%%s*(%%d+)")]]):format(dir .. "/x.tar", dir .. "/" .. count))
       return assert(tonumber(text), text)
     end
     local few, many = peak(10), peak(4000)
@@ -398,6 +398,18 @@ end
 print(select(2, luabox.try(luabox.rootfs.from_tar, %q, { to = %q })))]]):format(dir .. "/x.tar", dir .. "/to"))
     assert.truthy(text:find "^dlopen libarchive.so.13: .* %(ELIBACC%); .*apt%-get install libarchive13\n$",
       text)
+    assert.is_false(spec.exists(dir .. "/to"))
+  end)
+
+  it("takes no library of another root", function()
+    local dir = place()
+    archive.write(dir .. "/x.tar", [[file("f")]])
+    local text = child.run(([[
+local luabox = require "luabox"
+local unpack = require("luabox.rootfs_tar").make
+luabox.sys.mount.chroot %q
+print(select(2, luabox.try(unpack, "/x.tar", { to = "/to" })))]]):format(dir))
+    assert.truthy(text:find("this process has another root than the one of its program", 1, true), text)
     assert.is_false(spec.exists(dir .. "/to"))
   end)
 end)
@@ -468,17 +480,22 @@ for _, s in ipairs(report.skipped) do print(s.what, s.count, s.path, s.code) end
     assert.equal("x", output(("ls %s/to/dev"):format(dir)))
   end)
 
-  it("are right in a container with a user namespace, with maps and without #userns #detached", function()
+  -- What a container sees that has these maps.
+  local function seen(options)
     local dir = place()
     shell(("cd %s && mkdir -p t/bin && cp /bin/busybox t/bin/sh && echo x >t/own && chown 5:6 t/own"):format(dir))
     shell(("tar -c -f %s/x.tar -C %s/t ."):format(dir, dir))
-    local function seen(options)
-      local tree <close> = rootfs.from_tar(dir .. "/x.tar", options)
-      local box <close> = luabox.container(with { name = "box", rootfs = tree })
-      box:start()
-      return box:check({ "sh", "-c", "stat -c '%u %g' / /own" }).stdout
-    end
+    local tree <close> = rootfs.from_tar(dir .. "/x.tar", options)
+    local box <close> = luabox.container(with { name = "box", rootfs = tree })
+    box:start()
+    return box:check({ "sh", "-c", "stat -c '%u %g' / /own" }).stdout
+  end
+
+  it("are right in a container with a user namespace, with its maps #userns #detached", function()
     assert.equal("0 0\n5 6\n", seen(with {}))
+  end)
+
+  it("are right in a container with a user namespace, by an id-mapped mount #userns #detached #idmap", function()
     assert.equal("0 0\n5 6\n", seen())
   end)
 end)
