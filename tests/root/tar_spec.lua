@@ -406,7 +406,7 @@ print(select(2, luabox.try(luabox.rootfs.from_tar, %q, { to = %q })))]]):format(
     archive.write(dir .. "/x.tar", [[file("f")]])
     local text = child.run(([[
 local luabox = require "luabox"
-local unpack = require("luabox.rootfs_tar").make
+local unpack, _ = require("luabox.rootfs_tar").make, luabox.sys.tar
 luabox.sys.mount.chroot %q
 print(select(2, luabox.try(unpack, "/x.tar", { to = "/to" })))]]):format(dir))
     assert.truthy(text:find("this process has another root than the one of its program", 1, true), text)
