@@ -72,7 +72,7 @@ local port_argument = { "integer", min = 1, max = 65535, required = true }
 -- ---- results ----
 
 local function milliseconds(seconds)
-  return ("%.3g ms"):format(seconds * 1000)
+  return ("%.3f ms"):format(seconds * 1000)
 end
 
 local function said(result)

@@ -101,58 +101,45 @@ static int open_probe(lua_State *L)
 
 /* ---- what came back ---- */
 
-static const char *unreachable(int code)
-{
-	static const char *const names[] = {
-		[ICMP_NET_UNREACH] = "net-unreachable",   [ICMP_HOST_UNREACH] = "host-unreachable",
-		[ICMP_PROT_UNREACH] = "prot-unreachable", [ICMP_PORT_UNREACH] = "port-unreachable",
-		[ICMP_FRAG_NEEDED] = "frag-needed",       [ICMP_NET_ANO] = "net-prohibited",
-		[ICMP_HOST_ANO] = "host-prohibited",      [ICMP_PKT_FILTERED] = "admin-prohibited"
-	};
-	const char *name = code < (int)(sizeof names / sizeof *names) ? names[code] : NULL;
+/* nft's words for the errors; a code of -1 is any that has no word of its own. */
+struct word {
+	int type, code;
+	const char *text;
+};
 
-	return name ? name : "destination-unreachable";
-}
+static const struct word words[] = { { ICMP_DEST_UNREACH, ICMP_NET_UNREACH, "net-unreachable" },
+				     { ICMP_DEST_UNREACH, ICMP_HOST_UNREACH, "host-unreachable" },
+				     { ICMP_DEST_UNREACH, ICMP_PROT_UNREACH, "prot-unreachable" },
+				     { ICMP_DEST_UNREACH, ICMP_PORT_UNREACH, "port-unreachable" },
+				     { ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, "frag-needed" },
+				     { ICMP_DEST_UNREACH, ICMP_NET_ANO, "net-prohibited" },
+				     { ICMP_DEST_UNREACH, ICMP_HOST_ANO, "host-prohibited" },
+				     { ICMP_DEST_UNREACH, ICMP_PKT_FILTERED, "admin-prohibited" },
+				     { ICMP_DEST_UNREACH, -1, "destination-unreachable" },
+				     { ICMP_TIME_EXCEEDED, -1, "time-exceeded" },
+				     { ICMP_PARAMETERPROB, -1, "parameter-problem" },
+				     { 0 } };
 
-static const char *unreachable6(int code)
-{
-	static const char *const names[] = { [ICMPV6_NOROUTE] = "no-route",
-					     [ICMPV6_ADM_PROHIBITED] = "admin-prohibited",
-					     [ICMPV6_NOT_NEIGHBOUR] = "destination-unreachable",
-					     [ICMPV6_ADDR_UNREACH] = "addr-unreachable",
-					     [ICMPV6_PORT_UNREACH] = "port-unreachable",
-					     [ICMPV6_POLICY_FAIL] = "policy-fail",
-					     [ICMPV6_REJECT_ROUTE] = "reject-route" };
+static const struct word words6[] = { { ICMPV6_DEST_UNREACH, ICMPV6_NOROUTE, "no-route" },
+				      { ICMPV6_DEST_UNREACH, ICMPV6_ADM_PROHIBITED, "admin-prohibited" },
+				      { ICMPV6_DEST_UNREACH, ICMPV6_ADDR_UNREACH, "addr-unreachable" },
+				      { ICMPV6_DEST_UNREACH, ICMPV6_PORT_UNREACH, "port-unreachable" },
+				      { ICMPV6_DEST_UNREACH, ICMPV6_POLICY_FAIL, "policy-fail" },
+				      { ICMPV6_DEST_UNREACH, ICMPV6_REJECT_ROUTE, "reject-route" },
+				      { ICMPV6_DEST_UNREACH, -1, "destination-unreachable" },
+				      { ICMPV6_PKT_TOOBIG, -1, "packet-too-big" },
+				      { ICMPV6_TIME_EXCEED, -1, "time-exceeded" },
+				      { ICMPV6_PARAMPROB, -1, "parameter-problem" },
+				      { 0 } };
 
-	return code < (int)(sizeof names / sizeof *names) ? names[code] : "destination-unreachable";
-}
-
-/* nft's words; null for a type that is no error. */
+/* Null for a type that is no error. */
 static const char *icmp_word(int family, int type, int code)
 {
-	if (family == AF_INET)
-		switch (type) {
-		case ICMP_DEST_UNREACH:
-			return unreachable(code);
-		case ICMP_TIME_EXCEEDED:
-			return "time-exceeded";
-		case ICMP_PARAMETERPROB:
-			return "parameter-problem";
-		default:
-			return NULL;
-		}
-	switch (type) {
-	case ICMPV6_DEST_UNREACH:
-		return unreachable6(code);
-	case ICMPV6_PKT_TOOBIG:
-		return "packet-too-big";
-	case ICMPV6_TIME_EXCEED:
-		return "time-exceeded";
-	case ICMPV6_PARAMPROB:
-		return "parameter-problem";
-	default:
-		return NULL;
-	}
+	const struct word *w = family == AF_INET ? words : words6;
+
+	while (w->text && (w->type != type || (w->code >= 0 && w->code != code)))
+		w++;
+	return w->text;
 }
 
 static void push_answer(lua_State *L, const struct probe_answer *a)
@@ -250,7 +237,7 @@ static int answer(lua_State *L)
 	if (probe_answer(p, &a) == 0)
 		return 0;
 	push_answer(L, &a);
-	lua_pushnumber(L, clock_now() - a.age);
+	lua_pushnumber(L, a.time);
 	lua_setfield(L, -2, "time");
 	if (a.ttl >= 0)
 		box_set_integer(L, "ttl", a.ttl);

@@ -185,14 +185,20 @@ int probe_open(int netns, const struct probe_options *o, struct probe *p, struct
 
 /* ---- what comes back ---- */
 
-static double seconds_since(const struct timespec *t)
+static double seconds(clockid_t clock)
 {
-	struct timespec now;
-	double age;
+	struct timespec t;
 
-	clock_gettime(CLOCK_REALTIME, &now);
-	age = (double)(now.tv_sec - t->tv_sec) + (double)(now.tv_nsec - t->tv_nsec) / 1e9;
-	return age > 0 ? age : 0;
+	clock_gettime(clock, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* The kernel's stamps are of the clock that people set: only how long ago that was is of use. */
+static double arrival(const struct timespec *stamp)
+{
+	double age = seconds(CLOCK_REALTIME) - (double)stamp->tv_sec - (double)stamp->tv_nsec / 1e9;
+
+	return seconds(CLOCK_MONOTONIC) - (age > 0 ? age : 0);
 }
 
 static void read_extended(const struct sock_extended_err *e, struct probe_answer *a)
@@ -221,7 +227,7 @@ static void read_control(struct msghdr *m, struct probe_answer *a)
 
 		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_TIMESTAMPNS) {
 			memcpy(&t, CMSG_DATA(c), sizeof t);
-			a->age = seconds_since(&t);
+			a->time = arrival(&t);
 		} else if (is_in6 ? c->cmsg_type == IPV6_HOPLIMIT
 				  : c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_TTL) {
 			memcpy(&a->ttl, CMSG_DATA(c), sizeof a->ttl);
@@ -249,6 +255,7 @@ static ssize_t take(const struct probe *p, int flags, void *data, size_t size, s
 	*a = (struct probe_answer){ .seq = -1, .ttl = -1, .type = -1, .code = -1 };
 	if (n < 0)
 		return -errno;
+	a->time = seconds(CLOCK_MONOTONIC);
 	if (!(flags & MSG_ERRQUEUE))
 		a->from = read_place(&from);
 	read_control(&m, a);

@@ -32,6 +32,18 @@ local function allow_ping(where, range)
   assert.equal("", lab.output(("sh -c 'echo %s >/proc/sys/net/ipv4/ping_group_range'"):format(range), where))
 end
 
+-- Asks until anything is told: a kernel that has told of some errors is silent about others for a second.
+local function insist(kind, target, ...)
+  local arguments, r = table.pack(...), nil
+  local o = arguments[arguments.n]
+  o.from, o.timeout = "c", 1
+  spec.eventually(function()
+    r = probe[kind](target, table.unpack(arguments))
+    return r.error ~= "ETIMEDOUT"
+  end)
+  return r
+end
+
 -- Each kind of socket for ping.
 local function both(f)
   for _, range in ipairs { "1 0", "0 2147483647" } do
@@ -87,7 +99,7 @@ describe("probe.ping #root #nft #ipv6", function()
     } do
       lab.output("ip route add " .. route)
       both(function()
-        local r = probe.ping(said[1], { from = "c", timeout = said[3] and 60 or 0.1 })
+        local r = said[3] and insist("ping", said[1], {}) or probe.ping(said[1], { from = "c", timeout = 0.1 })
         assert.same({ false, 0, said[2], said[3], said[4] }, { r.ok, r.received, r.error, r.icmp, r.from }, route)
         assert.same({ seq = 1, error = said[2], icmp = said[3], from = said[4] }, r.replies[1])
       end)
@@ -100,7 +112,7 @@ describe("probe.ping #root #nft #ipv6", function()
     local world <close> = new_world()
     both(function()
       for target, router in pairs { ["10.9.0.2"] = "10.77.0.1", ["fd09::2"] = "fd77::1" } do
-        local r = probe.ping(target, { from = "c", ttl = 1, timeout = 60 })
+        local r = insist("ping", target, { ttl = 1 })
         assert.same({ router, "time-exceeded", false }, { r.from, r.icmp, r.ok })
       end
     end)
@@ -115,13 +127,13 @@ describe("probe.ping #root #nft #ipv6", function()
       for target, router in pairs { ["10.9.0.2"] = "10.77.0.1", ["fd09::2"] = "fd77::1" } do
         lab.output("ip route flush cache", "c")
         lab.output("ip -6 route flush cache", "c")
-        local o = { from = "c", size = 1400, count = 2, interval = 0.05, dont_fragment = true, timeout = 60 }
-        local r = probe.ping(target, o)
-        assert.same({ "EMSGSIZE", 1300, router }, { r.replies[1].error, r.replies[1].mtu, r.replies[1].from })
+        local o = { size = 1400, dont_fragment = true }
+        local r = insist("ping", target, o)
+        assert.same({ "EMSGSIZE", 1300, router }, { r.error, r.replies[1].mtu, r.from })
         -- Then this kernel knows it.
-        assert.same({ seq = 2, error = "EMSGSIZE", mtu = 1300 }, r.replies[2])
-        o.dont_fragment = false
-        assert.equal(2, probe.ping(target, o).received)
+        assert.same({ { seq = 1, error = "EMSGSIZE", mtu = 1300 } }, probe.ping(target, o).replies)
+        o.dont_fragment, o.timeout = false, 60
+        assert.is_true(probe.ping(target, o).ok)
       end
     end)
     assert.is_truthy(world)
@@ -132,12 +144,12 @@ describe("probe.ping #root #nft #ipv6", function()
     for _, code in ipairs { "net-unreachable", "host-unreachable", "prot-unreachable", "port-unreachable",
       "net-prohibited", "host-prohibited", "admin-prohibited" } do
       rules("out", "input", "icmp type echo-request reject with icmp " .. code)
-      local r = probe.ping("10.9.0.2", { from = "c", timeout = 60 })
+      local r = insist("ping", "10.9.0.2", {})
       assert.same({ code, "10.9.0.2", 0 }, { r.icmp, r.from, r.received })
     end
     for _, code in ipairs { "no-route", "admin-prohibited", "addr-unreachable", "port-unreachable" } do
       rules("out", "input", "icmpv6 type echo-request reject with icmpv6 " .. code)
-      local r = probe.ping("fd09::2", { from = "c", timeout = 60 })
+      local r = insist("ping", "fd09::2", {})
       assert.same({ code, "fd09::2", 0 }, { r.icmp, r.from, r.received })
     end
     assert.is_truthy(world)
@@ -148,7 +160,7 @@ describe("probe.ping #root #nft #ipv6", function()
     rules("out", "input", "icmp type echo-request icmp sequence 2 drop")
     both(function()
       local other = io.popen "ip netns exec c ping -n -q -c 100 -i 0.002 10.9.0.2"
-      local r = probe.ping("10.9.0.2", { from = "c", count = 3, interval = 0.01, timeout = 0.5 })
+      local r = probe.ping("10.9.0.2", { from = "c", count = 3, interval = 0.01, timeout = 1 })
       other:close()
       assert.equal("ETIMEDOUT", r.replies[2].error)
       assert.same({ 3, 2 }, { r.sent, r.received })
@@ -194,10 +206,10 @@ describe("probe.tcp and udp #root #nft #ipv6", function()
     for target, router in pairs { ["10.9.0.2"] = "10.77.0.1", ["fd09::2"] = "fd77::1" } do
       local r = probe.tcp(target, 81, { from = "c", timeout = 60 })
       assert.same({ false, "ECONNREFUSED" }, { r.ok, r.error })
-      r = probe.udp(target, 54, { from = "c", timeout = 60 })
+      r = insist("udp", target, 54, {})
       assert.same({ "ECONNREFUSED", "port-unreachable", target }, { r.error, r.icmp, r.from })
       for _, kind in ipairs { "tcp", "udp" } do
-        r = probe[kind](target, 81, { from = "c", timeout = 60, ttl = 1 })
+        r = insist(kind, target, 81, { ttl = 1 })
         assert.same({ "EHOSTUNREACH", "time-exceeded", router }, { r.error, r.icmp, r.from })
       end
     end
@@ -212,7 +224,7 @@ describe("probe.tcp and udp #root #nft #ipv6", function()
     for _, kind in ipairs { "tcp", "udp" } do
       assert.equal("ETIMEDOUT", probe[kind]("10.9.0.2", 1, { from = "c", timeout = 0.1, send = "x" }).error)
     end
-    local r = probe.tcp("10.9.0.2", 2, { from = "c", timeout = 60 })
+    local r = insist("tcp", "10.9.0.2", 2, {})
     assert.same({ "EHOSTUNREACH", "admin-prohibited", "10.9.0.2" }, { r.error, r.icmp, r.from })
     assert.matches("10.9.0.2 port 2: EHOSTUNREACH (admin-prohibited from 10.9.0.2)", tostring(r), 1, true)
     assert.is_truthy(world)
