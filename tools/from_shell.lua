@@ -12,8 +12,8 @@ local HEAD = [[
 What the tutorials on namespaces and home-made containers paste into a root shell, and what a recipe has in its place.
 Made from the [recipes](README.md#recipes), which the tests run, by `make from-shell`; do not edit it.
 
-`ns` is `luabox.ns`; `net`, `process`, `mount`, `file` and so on are the modules of these names in `luabox.sys`. Numbers of
-processes are PID in the shell's lines.
+`ns` is `luabox.ns`; `net`, `process`, `mount`, `file` and so on are the modules of these names in `luabox.sys`.
+Numbers of processes are PID in the shell's lines.
 ]]
 
 local function read(path)
