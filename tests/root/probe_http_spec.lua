@@ -90,7 +90,7 @@ describe("probe.http #root", function()
     local r = get "/cut"
     assert.same({ false, 200, "hello", true, "EBADMSG" }, { r.ok, r.status, r.body, r.truncated, r.error })
     assert.same({ false, "EBADMSG" }, { get("/junk").ok, get("/junk").error })
-    r = get("/slow", { timeout = 0.2 })
+    r = get("/slow", { timeout = 1 })
     assert.same({ false, "hello", "ETIMEDOUT" }, { r.ok, r.body, r.error })
     r = get("/silent", { timeout = 0.2 })
     assert.same({ false, "ETIMEDOUT" }, { r.ok, r.error })
@@ -254,10 +254,11 @@ describe("network:pingall #root", function()
       list[i] = boxes:own(namespace.create "net")
       lan:endpoint({ name = "m" .. i }):connect(list[i])
     end
+    assert.is_true(lan:pingall({ timeout = 60 }).ok)
     lan:endpoint { name = "absent" }
     local cut <close> = luabox.sys.net.socket(list[4])
     cut:link_set { name = "eth0", up = false }
-    local r = lan:pingall { timeout = 0.3, count = 2, interval = 0.01 }
+    local r = lan:pingall { timeout = 1, count = 2, interval = 0.01 }
     assert.same({ "m1", "m2", "m3", "m4", "absent" }, r.names)
     assert.same({ false, 20, 6 }, { r.ok, r.sent, r.received })
     for i = 1, 3 do
