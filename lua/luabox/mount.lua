@@ -71,7 +71,7 @@ function M.docker(root, o)
     mount.option = ("volumes[%d]"):format(i) -- what errors call it
     d.mounts[#d.mounts + 1] = mount
   end
-  d.binds_files, d.bound_devices = true, d.bind_devices
+  d.binds_files, d.bound_devices, d.serves_again = true, d.bind_devices, true
   local undo <close> = scope.new()
   return root_steps.steps(d, root_steps.layers(d, undo))
 end

@@ -227,7 +227,7 @@ end
 
 local function root_step(d, layers)
   local overlay = description.overlay_of(d)
-  d.tree = not (layers[1] or d.uid_map) and default_tree() or nil
+  d.tree = not (layers[1] or d.uid_map or d.serves_again) and default_tree() or nil
   local top = layers[1] or d.tree
   local is_path = type(top) == "string"
   return { "root", path = is_path and top or nil, tree = not is_path and top or nil,
@@ -244,8 +244,8 @@ local function way_of_files(d)
 end
 
 --- The steps, from a private propagation to a detached old root.
--- @tparam table d a container's description; `binds_files`, as Docker does, and `bound_devices`, for a user namespace,
---   where `luabox.mount.docker` has it
+-- @tparam table d a container's description; where `luabox.mount.docker` has it, `binds_files`, as Docker does,
+--   `bound_devices`, for a user namespace, and `serves_again`: the steps may be taken several times
 -- @tparam {string|luabox.mount,...} layers what `layers` gave
 -- @treturn {table,...} steps for `luabox.sys.process.spawn`
 function M.steps(d, layers)

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 
@@ -117,52 +118,69 @@ static int put_all(const struct lower *topmost, const struct lowers *below, int 
 
 /* ---- the layers, by descriptors ---- */
 
-static int set_directory(int fs, const char *key, int dirfd, const char *path, struct fault *f)
-{
-	cleanup_fd int fd = open_dir(dirfd, path, f);
+struct layers {
+	const struct mnt_root *root;
+	int stage, upper, work;
+};
 
-	return fd < 0 ? fd : mnt_fs_set(fs, key, NULL, fd, f);
+static int set_lower(int fs, int stage, const char *name, struct fault *f)
+{
+	cleanup_fd int fd = open_dir(stage, name, f);
+
+	return fd < 0 ? fd : mnt_fs_set(fs, "lowerdir+", NULL, fd, f);
 }
 
-static int set_by_descriptors(int fs, const struct mnt_root *r, int stage, struct fault *f)
+static int set_by_descriptors(int fs, const struct layers *l, struct fault *f)
 {
-	int rc = set_directory(fs, "lowerdir+", stage, TOPMOST, f);
+	int rc = set_lower(fs, l->stage, TOPMOST, f);
 
-	for (size_t i = 0; i < r->below_count && rc == 0; i++)
-		rc = set_directory(fs, "lowerdir+", stage, place_below(i).name, f);
-	if (rc < 0)
-		return rc;
-	rc = set_directory(fs, "upperdir", r->upper ? AT_FDCWD : stage, r->upper ? r->upper : "upper", f);
-	return rc < 0 ? rc
-		      : set_directory(fs, "workdir", r->work ? AT_FDCWD : stage, r->work ? r->work : "work",
-				      f);
+	for (size_t i = 0; i < l->root->below_count && rc == 0; i++)
+		rc = set_lower(fs, l->stage, place_below(i).name, f);
+	rc = rc < 0 ? rc : mnt_fs_set(fs, "upperdir", NULL, l->upper, f);
+	return rc < 0 ? rc : mnt_fs_set(fs, "workdir", NULL, l->work, f);
 }
 
 /* ---- and by paths, before Linux 6.13: the stage's own directories are relative to the working directory, so
- * that no name has to be escaped, and fit into the 255 bytes that fsconfig(2) takes ---- */
+ * that no name has to be escaped, and fit into the bytes that fsconfig(2) takes ---- */
 
-static int set_by_paths(int fs, const struct mnt_root *r, int stage, struct fault *f)
+#define LONGEST_VALUE 255
+
+static int set_lowers(int fs, const struct layers *l, struct fault *f)
 {
-	char lower[256] = TOPMOST;
+	char lower[LONGEST_VALUE + 1] = TOPMOST;
 	size_t length = sizeof TOPMOST - 1;
-	int rc;
 
-	if (fchdir(stage) < 0)
-		return fault_set(f, errno, "fchdir", "stage");
-	for (size_t i = 0; i < r->below_count && length < sizeof lower; i++)
+	for (size_t i = 0; i < l->root->below_count && length < sizeof lower; i++)
 		length += (size_t)snprintf(lower + length, sizeof lower - length, ":%s", place_below(i).name);
 	if (length >= sizeof lower)
 		return fault_set(f, E2BIG, "fsconfig", "lowerdir");
-	rc = mnt_fs_set(fs, "lowerdir", lower, -1, f);
-	if (rc < 0)
-		return rc;
-	rc = mnt_fs_set(fs, "upperdir", r->upper ? r->upper : "upper", -1, f);
-	return rc < 0 ? rc : mnt_fs_set(fs, "workdir", r->work ? r->work : "work", -1, f);
+	return mnt_fs_set(fs, "lowerdir", lower, -1, f);
+}
+
+/* A path that the kernel would read otherwise is named by its descriptor. */
+static int set_path(int fs, const char *key, const char *path, int fd, struct fault *f)
+{
+	char self[32];
+
+	snprintf(self, sizeof self, "/proc/self/fd/%d", fd);
+	return mnt_fs_set(fs, key, strpbrk(path, ",\\") || strlen(path) > LONGEST_VALUE ? self : path, -1, f);
+}
+
+static int set_by_paths(int fs, const struct layers *l, struct fault *f)
+{
+	const struct mnt_root *r = l->root;
+	int rc;
+
+	if (fchdir(l->stage) < 0)
+		return fault_set(f, errno, "fchdir", "stage");
+	rc = set_lowers(fs, l, f);
+	rc = rc < 0 ? rc : set_path(fs, "upperdir", r->upper ? r->upper : "upper", l->upper, f);
+	return rc < 0 ? rc : set_path(fs, "workdir", r->work ? r->work : "work", l->work, f);
 }
 
 /* ---- the overlay ---- */
 
-typedef int set_layers(int fs, const struct mnt_root *r, int stage, struct fault *f);
+typedef int set_layers(int fs, const struct layers *l, struct fault *f);
 
 /* In a user namespace overlay cannot use trusted.* attributes, and without any it
  * cannot replace a directory of the lower layer. */
@@ -175,7 +193,7 @@ static int set_attributes(int fs, struct fault *f)
 	return rc ? mnt_fs_set(fs, "userxattr", NULL, -1, f) : 0;
 }
 
-static int make_overlay(const struct mnt_root *r, int stage, set_layers *set, struct fault *f)
+static int mount_layers(const struct layers *l, set_layers *set, struct fault *f)
 {
 	cleanup_fd int fs = mnt_fs_open("overlay", f);
 	int rc;
@@ -183,10 +201,31 @@ static int make_overlay(const struct mnt_root *r, int stage, set_layers *set, st
 	if (fs < 0)
 		return fs;
 	rc = mnt_fs_set(fs, "source", "luabox", -1, f);
-	rc = rc < 0 ? rc : set(fs, r, stage, f);
+	rc = rc < 0 ? rc : set(fs, l, f);
 	rc = rc < 0 ? rc : set_attributes(fs, f);
 	rc = rc < 0 ? rc : mnt_fs_create(fs, f);
-	return rc < 0 ? rc : mnt_fs_mount(fs, mnt_root_attributes(r), f);
+	return rc < 0 ? rc : mnt_fs_mount(fs, mnt_root_attributes(l->root), f);
+}
+
+static int make_overlay(const struct mnt_root *r, int stage, struct fault *f)
+{
+	cleanup_fd int upper = -1, work = -1;
+	struct layers l;
+	int rc;
+
+	upper = r->upper ? open_dir(AT_FDCWD, r->upper, f) : open_dir(stage, "upper", f);
+	if (upper < 0)
+		return upper;
+	work = r->work ? open_dir(AT_FDCWD, r->work, f) : open_dir(stage, "work", f);
+	if (work < 0)
+		return work;
+	l = (struct layers){ r, stage, upper, work };
+	rc = mount_layers(&l, set_by_descriptors, f);
+	if (rc == -EINVAL || rc == -EOPNOTSUPP) /* the latter before Linux 6.5 */
+		rc = mount_layers(&l, set_by_paths, f);
+	if (rc == -EINVAL || rc == -ELOOP)
+		detect_overlay(r->upper, r->work, f);
+	return rc;
 }
 
 /* The stage stays on the old root and goes with it. */
@@ -201,12 +240,5 @@ int mnt_overlay_root(const struct mnt_root *r, int tree, int late, struct fault 
 		return rc;
 	stage = make_stage(r->size, f);
 	rc = stage < 0 ? stage : put_all(&topmost, &below, stage, f);
-	if (rc < 0)
-		return rc;
-	rc = make_overlay(r, stage, set_by_descriptors, f);
-	if (rc == -EINVAL || rc == -EOPNOTSUPP) /* the latter before Linux 6.5 */
-		rc = make_overlay(r, stage, set_by_paths, f);
-	if (rc == -EINVAL || rc == -ELOOP)
-		detect_overlay(r->upper, r->work, f);
-	return rc;
+	return rc < 0 ? rc : make_overlay(r, stage, f);
 }

@@ -53,7 +53,7 @@ static void make_source(void)
 	mkdir(DIR, 0755);
 	for (const char *const *d = (const char *const[]){ DIR "/under", DIR "/under/lowest", DIR "/between",
 							   DIR "/root", DIR "/root/proc", DIR "/root/d",
-							   DIR "/root/sub", DIR "/up", DIR "/work", NULL };
+							   DIR "/root/sub", DIR "/up,1", DIR "/work", NULL };
 	     *d; d++)
 		mkdir(*d, 0755);
 	if ((symlink("under", DIR "/under/link") < 0 || symlink("between", DIR "/between/link") < 0) &&
@@ -142,7 +142,7 @@ static void run_inner(const struct form *form, int tree, int result)
 		root.below_count = 2;
 	}
 	if (form->kept) {
-		root.upper = DIR "/up";
+		root.upper = DIR "/up,1";
 		root.work = DIR "/work";
 	}
 	if (form->age)
@@ -182,7 +182,7 @@ static struct seen run(const struct form *form)
 	wait(NULL);
 	rmdir(DIR "/root/new");
 	mkdir(DIR "/root/d", 0755);
-	rmdir(DIR "/up/new");
+	rmdir(DIR "/up,1/new");
 	return s;
 }
 
@@ -292,7 +292,7 @@ static void test_kept_layer(void)
 		check((struct form){ TREE, age, .overlay = 1, .below = 1, .readonly = 1 });
 		check((struct form){ PATH, age, .overlay = 1, .below = 1, .kept = 1 });
 	}
-	ok(access(DIR "/up/d", F_OK) == 0, "the upper layer has what was written");
+	ok(access(DIR "/up,1/d", F_OK) == 0, "the upper layer has what was written");
 }
 
 static void test_refused(void)

@@ -111,6 +111,7 @@ describe("luabox.mount.docker #root", function()
     local ours = table_of(inside(docker(), LOOK))
     assert.same({ "/etc/hosts", "/etc/resolv.conf", "/run", "/tmp" }, names_of(ours, theirs))
     assert.same({}, names_of(theirs, ours))
+    theirs["/"] = nil -- how the default root is shared depends on the kernel
     for target, mount in pairs(theirs) do assert.same(mount, ours[target], target) end
   end)
 
@@ -148,10 +149,10 @@ describe("luabox.mount.docker #root", function()
     assert.matches("^0\ncrw%-rw%-rw%- .* 1, +5 ", text)
   end)
 
-  it("takes steps of one's own at its end", function()
+  it("takes steps of one's own at its end, and serves again", function()
     local steps = docker()
     steps[#steps + 1] = { "write", path = "/tmp/own", data = "own\n" }
-    assert.equal("own\n", inside(steps, "cat /tmp/own"))
+    for _ = 1, 2 do assert.equal("own\n", inside(steps, "cat /tmp/own; rm /bin/busybox")) end
   end)
 
   it("says which volume is not there, before anything is mounted", function()
