@@ -143,7 +143,7 @@ end
 
 local ASK = { "-t filter -S", "-t nat -S" }
 
-describe("luabox.nat's iptables lines #root #nft", function()
+describe("luabox.nat's iptables lines #root #nft #ipv6", function()
   it("do to packets what iptables' do, and are listed as iptables lists them", function()
     local world <close> = lab.new()
     local sender <close> = start_sender(world)

@@ -39,7 +39,7 @@ describe("luabox.nat #root #nft", function()
     assert.is_truthy(spec.refused(rules.list, rules):find "the rules are closed")
   end)
 
-  it("lists rules, with what has matched, and deletes them by number, entry and what was returned", function()
+  it("lists rules, with what has matched, and deletes them by number, entry and what was returned #ipv6", function()
     local rules <close> = nat.new()
     local first = rules:masquerade { saddr = "172.18.0.0/24", oifname = { "!=", "br0" } }
     local second = rules:accept { iifname = "br*", protocol = "tcp", dport = { 22, "80-90" }, comment = "web" }
@@ -256,7 +256,7 @@ describe("luabox.nat #root #nft", function()
     assert.equal("", ruleset())
   end)
 
-  it("publishes for everybody, and shuts the host's loopback to who is behind", function()
+  it("publishes for everybody, and shuts the host's loopback to who is behind #ipv6", function()
     local world <close> = lab.new()
     world:serve("c", "tcp:3000")
     world:serve(nil, "tcp:22")
