@@ -16,12 +16,15 @@ local READABLE, EXECUTABLE = 420, 493 -- 0644, 0755
 -- Found by name in the container's own tree, after pivot_root: a link in an untrusted
 -- root then cannot lead a mount out of it. Those in the root itself may be no links at all: another container that
 -- shares it could turn one round between this mount and the masks on it.
+local PROC_AND_DEV = {
+  { "mount", type = "proc", source = "proc", target = "/proc", flags = "nosuid,nodev,noexec", create = "dir",
+    nofollow = true },
+  { "mount", type = "tmpfs", source = "tmpfs", target = "/dev", flags = "nosuid,strictatime",
+    data = "mode=755,size=65536k", create = "dir", nofollow = true },
+}
+
 local function kernel_mounts(tty)
   return {
-    { "mount", type = "proc", source = "proc", target = "/proc", flags = "nosuid,nodev,noexec", create = "dir",
-      nofollow = true },
-    { "mount", type = "tmpfs", source = "tmpfs", target = "/dev", flags = "nosuid,strictatime",
-      data = "mode=755,size=65536k", create = "dir", nofollow = true },
     { "mount", type = "devpts", source = "devpts", target = "/dev/pts", flags = "nosuid,noexec",
       data = "newinstance,ptmxmode=0666,mode=0620" .. tty, create = "dir" },
     { "mount", type = "tmpfs", source = "shm", target = "/dev/shm", flags = "nosuid,nodev,noexec",
@@ -252,8 +255,9 @@ function M.steps(d, layers)
   local is_user = d.uid_map or d.bound_devices
   -- Else every mount below would appear on the host too.
   local steps = { { "propagation", path = "/", flags = "private,rec" }, root_step(d, layers) }
-  append(steps, is_user and USERS_MOUNTS or KERNEL_MOUNTS)
+  append(steps, PROC_AND_DEV)
   append(steps, is_user and BOUND_DEVICES or MADE_DEVICES)
+  append(steps, is_user and USERS_MOUNTS or KERNEL_MOUNTS)
   append(steps, LINKS)
   if sys.file.access "/proc/kcore" then steps[#steps + 1] = CORE end
   append(steps, mount_steps(d.mounts))
