@@ -36,7 +36,7 @@ struct probe_answer {
 	int ttl;        /* of the packet that brought it; -1: unknown */
 	int type, code; /* of the ICMP message; -1: this kernel said so itself */
 	uint32_t mtu;   /* with EMSGSIZE, if told */
-	double time;              /* when it came in, in seconds of CLOCK_MONOTONIC */
+	double time;    /* when it came in, in seconds of CLOCK_MONOTONIC */
 	struct net_address from; /* family 0: unknown */
 };
 
