@@ -115,7 +115,7 @@ static int begin(struct tar *t, struct fault *f)
 	rc = support(t, f);
 	if (rc < 0)
 		return rc;
-	/* To the end of the file: what is compressed has its checksum there. */
+	/* To the end of the file, where what is compressed shows that it is whole. */
 	t->lib->archive_read_set_options(t->archive, "read_concatenated_archives");
 	if (t->lib->archive_read_open(t->archive, t, NULL, read_block, NULL) != ARCHIVE_OK)
 		return broken(t, f);
