@@ -75,8 +75,8 @@ end
 -- nothing is left; after SIGKILL a directory keeps what was unpacked into it.
 --
 -- Owners, modes (setuid too), times, hard links, fifos, devices, holes, extended attributes and access control lists
--- (those that have numbers) are as in the archive. It takes libarchive (the Debian package libarchive13), which does not
--- compare the checksum of gzip: `gzip -t` does.
+-- (those that have numbers) are as in the archive. It takes libarchive (the Debian package libarchive13), which does
+-- not compare the checksum of gzip: `gzip -t` does.
 -- @tparam string|handle archive a path, or what the bytes are read from, such as a pipe
 -- @tparam[opt] table o
 -- @tparam[opt] string o.to an absolute path of a directory to unpack into, empty or not there yet, in place of a tree
