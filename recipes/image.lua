@@ -37,6 +37,7 @@ end
 local image = ... or own_image()
 
 -- $ mkdir image && tar -x -f image.tar -C image
+-- $ mkdir image && docker export box | tar -x -C image
 local root <close>, report = luabox.rootfs.from_tar(image)
 print(("Unpacked: %d entries, %.1f MiB; passed over: %d kinds"):format(report.entries, report.bytes / (1 << 20),
   #report.skipped))

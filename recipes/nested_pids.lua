@@ -32,15 +32,17 @@ local pids = ns.pids(inner)
 print(("The innermost process has three numbers: %d here, %d at level 2, below process %d, and %d in its own."):format(
   pids[1], pids[2], outer:pid(), pids[3]))
 
+local above <close> = process.spawn { program = { "sleep", "60" } }
 local function terminate(pid)
   local target <close> = process.pidfd(pid)
   return signal.kill(target, "KILL") -- a process 1 ignores others that it has no handler for
 end
 
--- $ nsenter --target OUTER --pid kill -KILL LUABOX
-local _, refused = luabox.try(ns.call, outer:pid(), { types = "pid" }, terminate, process.id())
-print(("Level 2 knows nothing above it. SIGKILL for this process by its number, %d:"):format(process.id()))
+-- $ nsenter --target OUTER --pid kill -KILL ABOVE
+local _, refused = luabox.try(ns.call, outer:pid(), { types = "pid" }, terminate, above:pid())
+print(("Level 2 knows nothing above it. SIGKILL for process %d, which is here, by its number:"):format(above:pid()))
 print(("  %s"):format(refused))
+assert(above:alive())
 
 -- $ nsenter --target OUTER --pid kill -KILL 2
 ns.call(outer:pid(), { types = "pid" }, terminate, pids[2])

@@ -100,12 +100,6 @@ function M.detached()
   if not ok and failure.code == "ENOSYS" then return "there are no detached mounts: " .. tostring(failure) end
 end
 
--- tmpfs shows the ids of a user namespace since Linux 6.3.
-function M.idmap()
-  local major, minor = (contents "/proc/sys/kernel/osrelease"):match "^(%d+)%.(%d+)"
-  if tonumber(major) * 1000 + tonumber(minor) < 6003 then return "tmpfs takes no id maps before Linux 6.3" end
-end
-
 -- A file system whose files can share blocks, on a file of the test's own.
 function M.btrfs()
   if not contents("/proc/filesystems"):find "\tbtrfs\n" then return "the kernel has no btrfs" end

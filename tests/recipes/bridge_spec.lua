@@ -4,17 +4,6 @@ local dkjson = require "dkjson"
 local recipe = require "recipe"
 local spec = require "spec"
 
--- How a command is run in each network namespace that a descriptor of this process holds, by an address in it.
-local function entry_with(address)
-  local own, pid = spec.output "stat --dereference --format %i /proc/self/ns/net", spec.contents "/proc/self/stat"
-  pid = pid:match "%d+"
-  for fd, id in spec.output("ls -l --numeric-uid-gid /proc/" .. pid .. "/fd"):gmatch "(%d+) %-> net:%[(%d+)%]" do
-    local entry = ("nsenter --net=/proc/%s/fd/%s "):format(pid, fd)
-    if id ~= own and spec.output(entry .. "ip -o addr"):find(" " .. address .. "/", 1, true) then return entry end
-  end
-  error("no namespace has " .. address)
-end
-
 local function pings(entry, address)
   return spec.output(entry .. "ping -n -c 1 -W 30 " .. address):find(" 0% packet loss", 1, true) ~= nil
 end
@@ -23,7 +12,7 @@ describe("the recipe of a bridge #root", function()
   it("has its ports, its address, and passes packets", function()
     local text = recipe.run("bridge.lua", {
       ["^br0 has the address (%S+), and (%S+) for all"] = function(address, broadcast)
-        local host, v1, v2 = entry_with "172.18.0.1", entry_with "172.18.0.2", entry_with "172.18.0.3"
+        local host, v1, v2 = recipe.inside "172.18.0.1/24", recipe.inside "172.18.0.2/24", recipe.inside "172.18.0.3/24"
         local br0 = dkjson.decode(spec.output(host .. "ip -j -4 addr show dev br0"))[1]
         assert.same({ "172.18.0.1/24", br0.addr_info[1].broadcast }, { address, broadcast })
         assert.equal("172.18.0.255", broadcast)
@@ -41,6 +30,12 @@ describe("the recipe of a bridge #root", function()
   end)
 end)
 
+-- A process in a network namespace, by how a command is run there.
+local function pid_in(entry)
+  local id = spec.output(entry .. "readlink /proc/self/ns/net"):match "%d+"
+  return spec.output "ps -e -o pid=,netns=":match("(%d+) +" .. id)
+end
+
 describe("the recipe of many containers #root", function()
   local function run(...)
     local addresses = {}
@@ -50,8 +45,13 @@ describe("the recipe of many containers #root", function()
         local prefix, host = last:match "^(.*%.)(%d+)$"
         assert.equal(count, tonumber(host))
         for i = 1, count do addresses[i] = prefix .. i end
-        local first = entry_with(addresses[1])
-        for i = 2, count do assert.is_true(pings(first, addresses[i])) end
+        local first = recipe.inside(addresses[1] .. "/24")
+        local in_first = ("nsenter --target %d --net --mount "):format(pid_in(first))
+        for i = 2, count do
+          assert.is_true(pings(first, addresses[i]))
+          assert.matches(("PING box%d (%s)"):format(i, addresses[i]),
+            spec.output(in_first .. "ping -c 1 -W 30 box" .. i), 1, true)
+        end
       end,
     }, { ... })
     return text, addresses

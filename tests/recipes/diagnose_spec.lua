@@ -4,17 +4,8 @@ local spec = require "spec"
 
 local output = spec.output
 
--- The descriptor in this process of a network namespace, other than its own, that has an address.
-local function namespace_with(address)
-  for _, fd in ipairs(require("luabox.sys.file").list "/proc/self/fd") do
-    local path = ("/proc/%d/fd/%s"):format(require("luabox.sys.process").id(), fd)
-    if output("readlink " .. path):find "^net:" and
-      output(("nsenter --net=%s ip -o address"):format(path)):find(address .. "/", 1, true) then return path end
-  end
-end
-
 local function at(address, command)
-  return output(("nsenter --net=%s %s"):format(namespace_with(address), command))
+  return output(recipe.inside(address .. "/24") .. command)
 end
 
 describe("the recipe of the diagnosis #root #nft", function()

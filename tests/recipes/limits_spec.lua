@@ -21,6 +21,11 @@ describe("the recipe of limits #root #cgroup", function()
           -- What it may take in its periods, and one more.
           assert.is_true(tonumber(used) <= 0.2 * tonumber(seconds) + 0.1, used)
           assert.is_true(tonumber(used) > 0)
+          -- The group's own account: of version 1 in nanoseconds on a line of its own. It has the start, too.
+          local account = value("cpuacct.usage", "cpu.stat")
+          local usage = account:match "usage_usec (%d+)" or account:match "%f[^\n\0](%d+)%f[\n\0]" // 1000
+          assert.is_true(usage / 1e6 <= 0.2 * tonumber(seconds) + 0.3, account)
+          assert.is_true(tonumber(value("cpu.stat", "cpu.stat"):match "nr_throttled (%d+)") > 0)
         end,
       ["^A program that takes ever more memory"] = function()
         local kills = value("memory.oom_control", "memory.events"):match "oom_kill (%d+)"

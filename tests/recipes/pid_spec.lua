@@ -36,19 +36,31 @@ end)
 
 describe("the recipe of nested PID namespaces #root #pidfd", function()
   it("has a number a level, and none for those above", function()
-    local innermost
+    local innermost, level2
     local text = recipe.run("nested_pids.lua", {
       ["has three numbers: (%d+) here, (%d+) at level 2, below process (%d+), and (%d+) in"] = function(a, b, outer, c)
-        innermost = a
+        innermost, level2 = a, outer
         assert.equal(("NSpid: %d %d %d"):format(a, b, c), numbers(a))
         assert.equal(("NSpid: %d 1"):format(outer), numbers(outer))
         assert.equal(tostring(outer), output("ps -o ppid= -p " .. a):match "%d+")
       end,
-      ["^Level 2 knows nothing above it"] = function() assert.is_false(spec.ended(innermost)) end,
+      ["^Level 2 knows nothing above it%. SIGKILL for process (%d+)"] = function(above)
+        assert.is_false(spec.ended(innermost))
+        assert.is_false(spec.ended(above))
+        assert.matches("No such process",
+          output(("nsenter --target %d --pid sh -c 'kill -KILL %d'"):format(level2, above)), 1, true)
+      end,
       ["^What is below it may be ended"] = function() assert.is_true(spec.eventually(function()
         return spec.ended(innermost)
       end)) end,
     })
     assert.matches("No such process (ESRCH)", text, 1, true)
+  end)
+
+  it("has them where luabox itself is process 1, too", function()
+    local printed = output(("unshare --pid --fork --mount --mount-proc %s recipes/nested_pids.lua"):format(
+      os.getenv "LUABOX_INTERPRETER"))
+    assert.matches("three numbers: 3 here, 2 at level 2, below process 2, and 1 in its own", printed, 1, true)
+    assert.matches("No such process (ESRCH)", printed, 1, true)
   end)
 end)
