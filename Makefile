@@ -67,6 +67,7 @@ KERNEL = \
 	init \
 	ipc \
 	journal \
+	keep_contents \
 	keep_handle \
 	keep_message \
 	keep_net \

@@ -32,6 +32,8 @@ local REASON = {
   ETIMEDOUT = "does not end",
 }
 
+local HALF_MADE = "it was not finished, and others may have files in it by now; remove it by hand"
+
 local function is_here(kind, argument, header, here)
   local tied = TIED_TO[kind]
   if not tied or argument:find("^sysctl%-0%-") then return true end -- 0: not of a network namespace
@@ -68,6 +70,7 @@ local function undo_elsewhere(journal, record, kind, argument, header)
 end
 
 local function undo(journal, record, kind, argument, header, here)
+  if kind == "contents" then return "left", HALF_MADE end
   if header.boot ~= here.boot and not OUTLIVES_BOOT[kind] then
     if kind == "sysctl" then sys.release_claim(argument, true) end
     return "gone"
@@ -79,20 +82,26 @@ local function undo(journal, record, kind, argument, header, here)
   return failure == "EINVAL" and "left" or "failed", failure == "EINVAL" and "it is no record of luabox's" or failure
 end
 
+-- The path alone: a device and an inode say nothing to people.
+local function shown(kind, argument)
+  return kind == "contents" and argument:match "^%S+ %S+ (.+)$" or argument
+end
+
 local WORDS = { done = "removed", gone = "is gone already", left = "left alone", failed = "cannot be removed" }
 
 local function report(o, kind, argument, outcome, reason)
   local write = o.write
   if not write or o.quiet and outcome ~= "failed" and outcome ~= "left" then return end
   reason = REASON[reason] or reason
-  write(("%s %s: %s%s\n"):format(kind, argument, WORDS[outcome], reason and ": " .. reason or ""))
+  write(("%s %s: %s%s\n"):format(kind, shown(kind, argument), WORDS[outcome], reason and ": " .. reason or ""))
 end
 
 local function collect_record(journal, record, header, here, o)
   local kind, argument = record.line:match("^(%S+) (.+)$")
   if not kind then return true end
   if o.dry_run then
-    if o.write then o.write(("%s %s: would be removed\n"):format(kind, argument)) end
+    local outcome = kind == "contents" and "left" or "done"
+    if o.write then o.write(("%s %s: would be %s\n"):format(kind, shown(kind, argument), WORDS[outcome])) end
     return false
   end
   local outcome, reason = undo(journal, record, kind, argument, header, here)

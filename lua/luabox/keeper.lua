@@ -9,6 +9,7 @@
 -- @module luabox.keeper
 local cgroup = require "luabox.sys.cgroup"
 local errors = require "luabox.error"
+local file = require "luabox.sys.file"
 local options = require "luabox.options"
 local sys = require "luabox.sys.keeper"
 
@@ -177,6 +178,23 @@ keeper_methods.file = path_teller("file")
 -- @raise luabox.error: EEXIST if there is something
 -- @usage luabox.keeper.get():directory("/tmp/luabox-doc-directory"):forget()
 keeper_methods.directory = path_teller("directory")
+
+--- What is about to be made in an empty directory. To undo: remove all that is in it then, but not the directory.
+-- No link is followed, no other mount entered. `luabox gc` leaves it alone: later, others may have files there.
+-- @function contents
+-- @string path absolute
+-- @treturn luabox.keeper_token
+-- @raise luabox.error: ENOENT, ENOTDIR; ENOTEMPTY if something is in it
+-- @usage
+-- luabox.sys.file.mkdir("/tmp/luabox-doc-contents")
+-- luabox.keeper.get():contents("/tmp/luabox-doc-contents"):forget()
+-- luabox.sys.file.rmdir("/tmp/luabox-doc-contents")
+function keeper_methods:contents(path)
+  check_path(path, "contents")
+  if file.list(path)[1] then errors.raise { op = "tell keeper", subject = path, code = "ENOTEMPTY" } end
+  local stat = file.stat(path)
+  return tell(self, { ("contents %s %d %s"):format(stat.device, stat.inode, path) })
+end
 
 --- A process that was just made. To undo: SIGKILL, through its pidfd.
 -- @function process

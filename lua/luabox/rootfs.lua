@@ -29,7 +29,8 @@ end
 -- @tparam table o programs, in the list: absolute paths, or names that are looked for in PATH; and
 -- @tparam[opt] {string,...} o.files absolute paths of more: files, with the libraries of those that have any, and
 --   directories with all below
--- @tparam[opt] string o.to a directory to make it in, empty or not there yet, in place of a tree in memory; it stays
+-- @tparam[opt] string o.to a directory to make it in, empty or not there yet, in place of a tree in memory; it stays.
+--   If the run is killed before it is whole, the keeper removes what was made
 -- @tparam[opt=false] boolean o.link with `to`: hard links where the file system is the same. Who is root there and
 --   writes to such a file changes the host's. Else files share their blocks until one is written to, where the file
 --   system can (btrfs, xfs), and are copied elsewhere
@@ -72,7 +73,7 @@ end
 --- A root unpacked from a tar, plain or compressed by gzip, bzip2, xz or zstd: Alpine's minirootfs, or what
 -- `docker export` writes. Its maker is not trusted: an entry whose path is absolute, has a ".." or leads through a
 -- symbolic link is refused, and so is a hard link to such a path; nothing is ever written outside. After an error
--- nothing is left; after SIGKILL a directory keeps what was unpacked into it.
+-- nothing is left, and after SIGKILL the keeper empties the directory.
 --
 -- Owners, modes (setuid too), times, hard links, fifos, devices, holes, extended attributes and access control lists
 -- (those that have numbers) are as in the archive. It takes libarchive (the Debian package libarchive13), which does

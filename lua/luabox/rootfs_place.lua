@@ -2,6 +2,7 @@
 -- Internal: a part of `luabox.rootfs`, for nobody else.
 -- @module luabox.rootfs_place
 local errors = require "luabox.error"
+local keeper = require "luabox.keeper"
 local scope = require "luabox.scope"
 local sys = require("luabox").sys
 local file = sys.file
@@ -23,6 +24,47 @@ local function empty(root, path)
   end
 end
 
+--- The option `to` of what makes a root. A record of the keeper is one line.
+M.TO = { "string", min = 1, max = 4000, check = function(path)
+  if not path:find "^/" then return nil, ("'%s' is not an absolute path"):format(path) end
+  if path:find "[\n\0]" then return nil, "contains a newline or a zero byte" end
+  return path
+end }
+
+-- Tells the keeper what to undo if this run is killed. An ordinary user may have none: then only the scope undoes.
+local function tell(kind, path)
+  return errors.try(function()
+    local run = keeper.get()
+    return run[kind](run, path)
+  end)
+end
+
+local function forget(token)
+  if token then token:forget() end
+end
+
+local function check_empty(where, path)
+  if not file.list(path)[1] then return end
+  errors.raise { op = where, subject = path, code = "ENOTEMPTY",
+    hint = "give an empty directory, or a path that is not there yet" }
+end
+
+-- Makes the directory if it is not there; gives the keeper's token for it.
+local function make_directory(where, path, undo)
+  local token = tell("directory", path)
+  local _, e = errors.try(file.mkdir, path)
+  if not e then
+    undo:add(function()
+      file.rmdir(path)
+      forget(token)
+    end)
+    return token
+  end
+  forget(token)
+  if e.code ~= "EEXIST" then error(e, 0) end
+  check_empty(where, path)
+end
+
 --- Calls a function that makes a root in a directory, which is empty or not there yet.
 -- @tparam string where the public function, for the error
 -- @tparam string path
@@ -31,18 +73,16 @@ end
 -- @raise luabox.error: ENOTEMPTY; what `fill` raises, then what it made is removed
 function M.in_directory(where, path, fill)
   local undo <close> = scope.new()
-  local _, e = errors.try(file.mkdir, path)
-  if not e then
-    undo:add(function() file.rmdir(path) end)
-  elseif e.code ~= "EEXIST" then
-    error(e, 0)
-  elseif file.list(path)[1] then
-    errors.raise { op = where, subject = path, code = "ENOTEMPTY",
-      hint = "give an empty directory, or a path that is not there yet" }
-  end
-  undo:add(function() empty(path, ".") end)
+  local directory = make_directory(where, path, undo)
+  local contents = tell("contents", path)
+  undo:add(function()
+    empty(path, ".")
+    forget(contents)
+  end)
   local result = fill(path)
   undo:forget()
+  forget(directory)
+  forget(contents)
   return path, result
 end
 

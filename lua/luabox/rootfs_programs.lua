@@ -19,7 +19,7 @@ local PROGRAM = { "string", min = 1, max = 4095, check = function(name)
 end }
 
 local programs_spec = { programs = { "list", of = PROGRAM } }
-local spec = { files = { "list", of = PATH, default = {} }, to = PATH, link = { "boolean", default = false } }
+local spec = { files = { "list", of = PATH, default = {} }, to = place.TO, link = { "boolean", default = false } }
 
 local function check(t)
   if type(t) ~= "table" then options.check(spec, t, "from_programs") end

@@ -11,7 +11,7 @@ local M = {}
 local ARCHIVE = { "any", { "string", min = 1, max = 4095 }, { "handle" }, required = true }
 
 local spec = {
-  to = { "string", min = 1, max = 4095, pattern = "^/", says = "is not an absolute path" },
+  to = place.TO,
   owners = { "boolean", default = true },
   uid_map = description.id_map,
   gid_map = description.id_map,

@@ -13,6 +13,7 @@
 #include <sys/vfs.h>
 
 #include "kernel/cgroup.h"
+#include "kernel/keep_contents.h"
 #include "kernel/keep_net.h"
 #include "kernel/keeper.h"
 #include "kernel/util.h"
@@ -185,6 +186,13 @@ static int undo_directory(int dir, const char *path, int fd)
 	return rmdir(path) < 0 && errno != ENOENT ? -errno : 0;
 }
 
+static int undo_contents(int dir, const char *arg, int fd)
+{
+	(void)dir;
+	(void)fd;
+	return keep_contents_remove(arg);
+}
+
 static int undo_link(int dir, const char *arg, int fd)
 {
 	(void)dir;
@@ -213,6 +221,7 @@ static const struct kind {
 	{ "pin", check_path, undo_pin },
 	{ "file", check_path, undo_file },
 	{ "directory", check_path, undo_directory },
+	{ "contents", keep_contents_check, undo_contents },
 	{ "link", keep_link_check, undo_link },
 	{ "table", keep_table_check, undo_table },
 };

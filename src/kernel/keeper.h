@@ -12,6 +12,7 @@
  *	pin PATH		unmount a namespace's bind mount, unlink the file under it
  *	file PATH		unlink
  *	directory PATH		remove it if it is empty
+ *	contents DEVICE INODE PATH	remove all that is in that directory, which was empty
  *	link INDEX NAME		delete the network link; INDEX 0: whichever has that name
  *	table FAMILY NAME	delete the nftables table; FAMILY as a number
  *
