@@ -1,4 +1,5 @@
 local cgroup = require "luabox.sys.cgroup"
+local process = require "luabox.sys.process"
 local run = require("child").run
 local spec = require "spec"
 
@@ -398,6 +399,7 @@ describe("luabox.sys.cgroup #root #cgroup", function()
     local name = unique()
     local output = run(([[
       local cgroup = require "luabox.sys.cgroup"
+local process = require "luabox.sys.process"
       local group = cgroup.create { name = "%s", ["pids.max"] = 100 }
       assert(group:fd() == nil)
       local moves = {}
@@ -427,6 +429,17 @@ describe("luabox.sys.cgroup #root #cgroup", function()
     output = run([[print(pcall(require("luabox.sys.cgroup").create, { name = "none", ["pids.max"] = 1 }))]],
       "unshare -m sh -c 'mount -t tmpfs none /sys; exec \"$@\"' -")
     assert.truthy(output:find("the controller 'pids' is neither in", 1, true), output)
+  end)
+
+  test("says that version 2 puts no process beside children that have controllers #cgroup2", function()
+    local group = create { ["memory.max"] = "64M" }
+    local path = group:paths()[1]
+    spec.shell(("mkdir %s/below && echo +memory >%s/cgroup.subtree_control"):format(path, path))
+    local text = spec.refused(process.spawn,
+      { program = { "true" }, steps = { { "cgroup", fds = group:attach_fds(true) } } })
+    spec.shell(("rmdir %s/below"):format(path))
+    assert.matches("(EBUSY); cgroup v2 puts no process into a cgroup whose children have controllers (here: memory",
+      text, 1, true)
   end)
 
   test("is of no use when it is closed", function()
