@@ -7,18 +7,24 @@ local sys = require("luabox").sys
 
 local M = {}
 
--- namespace → sysctl → how many handles of this process have it on
-local needed = setmetatable({}, { __mode = "k" })
+-- "net:[ID]" → sysctl → how many handles of this process have it on
+local needed = {}
 
 local function here(name, undo)
   local token = keeper.get():sysctl { name = name, value = 1 }
   undo:add(function() token:undo() end)
 end
 
+-- Several descriptors may be of one namespace.
+local function id_of(namespace)
+  local fd = math.type(namespace) and namespace or namespace:fileno()
+  return sys.file.readlink(("/proc/self/fd/%d"):format(fd))
+end
+
 -- The keeper knows only the run's own namespace.
 local function there(name, undo, namespace)
-  local counts = needed[namespace] or {}
-  needed[namespace] = counts
+  local id = id_of(namespace)
+  local counts = needed[id] or {}
   if counts[name] then
     counts[name] = counts[name] + 1
   elseif sys.system.sysctl(name, namespace) == "1" then
@@ -26,10 +32,12 @@ local function there(name, undo, namespace)
   else
     sys.system.set_sysctl(name, 1, namespace)
     counts[name] = 1
+    needed[id] = counts
   end
   undo:add(function()
     counts[name] = counts[name] > 1 and counts[name] - 1 or nil
     if not counts[name] then sys.system.set_sysctl(name, 0, namespace) end
+    if not next(counts) then needed[id] = nil end
   end)
 end
 

@@ -170,9 +170,10 @@ describe("luabox.nat #root #nft", function()
 
   it("leaves forwarding on in another namespace until nobody needs it", function()
     local ns <close> = namespace.create "net"
+    local again <close> = namespace.open("net", "/proc/self/fd/" .. ns:fileno())
     local function there() return require("luabox.sys.system").sysctl("net.ipv4.ip_forward", ns) end
     local one = nat.new { namespace = ns }
-    local other = nat.new { namespace = ns }
+    local other = nat.new { namespace = again }
     one:masquerade { oifname = "eth0" }
     other:masquerade { oifname = "eth1" }
     one:close()
