@@ -253,6 +253,7 @@ MODULES = \
 	luabox.nat_rules \
 	luabox.nat_switch \
 	luabox.nat_words \
+	luabox.net_place \
 	luabox.network \
 	luabox.ns \
 	luabox.ns_find \
@@ -270,7 +271,6 @@ MODULES = \
 	luabox.probe \
 	luabox.probe_loop \
 	luabox.probe_ping \
-	luabox.probe_place \
 	luabox.probe_stream \
 	luabox.program_files \
 	luabox.random \

@@ -8,6 +8,7 @@ local map_names = require "luabox.map_names"
 local map_part = require "luabox.map_part"
 local map_read = require "luabox.map_read"
 local options = require "luabox.options"
+local place = require "luabox.net_place"
 local scope = require "luabox.scope"
 local sys = require("luabox").sys
 
@@ -136,8 +137,7 @@ local function unseen_of(entries, processes, is_part)
   return list
 end
 
-local ONE = { "any", { "object", is = "luabox.network" }, { "object", is = "luabox.container" },
-  { "object", is = "luabox.namespace" }, { "string", min = 1 }, { "integer", min = 1, max = 2147483647 } }
+local ONE = { "any", { "object", is = "luabox.network" }, table.unpack(place.from, 2) }
 
 local map_options = {
   namespaces = { "any", { "map", of = ONE }, { "list", of = ONE }, check = function(given)

@@ -4,27 +4,25 @@
 local address = require "luabox.address"
 local errors = require "luabox.error"
 local look = require "luabox.ns_look"
+local place = require "luabox.net_place"
 local sys = require("luabox").sys
 
 local M = {}
 
 -- ---- which ----
 
+local function of_network(network)
+  if network.namespace then return network.namespace, network.name end
+  errors.raise { op = "map", subject = ("network '%s'"):format(network.name), message = "it has not started",
+    hint = "it starts with its first member, or with network:start()" }
+end
+
 -- Handle and name of one that the option `namespaces` takes.
 local function open(one, undo)
-  local meta = getmetatable(one)
-  local type_name = type(meta) == "table" and meta.__name
-  if type_name == "luabox.namespace" then return one end
-  if type_name == "luabox.container" then return undo:own(sys.namespace.open("net", one:pid())), one.name end
-  if type_name == "luabox.network" then
-    if not one.namespace then
-      errors.raise { op = "map", subject = ("network '%s'"):format(one.name), message = "it has not started",
-        hint = "it starts with its first member, or with network:start()" }
-    end
-    return one.namespace, one.name
-  end
-  if type(one) == "string" then return undo:own(require("luabox.ns").open(one)), one end
-  return undo:own(sys.namespace.open("net", one))
+  local meta = type(one) == "table" and getmetatable(one)
+  if meta and meta.__name == "luabox.network" then return of_network(one) end
+  local handle = place.namespace(one, undo) or undo:own(sys.namespace.open "net")
+  return handle, meta and one.name or type(one) == "string" and one or nil
 end
 
 --- Opens what the option `namespaces` names.

@@ -1,6 +1,6 @@
---- Where a probe starts and what it asks: namespaces and addresses from handles, pids, containers and names.
--- Internal: a part of `luabox.probe`; `luabox.pcap` takes namespaces so, too.
--- @module luabox.probe_place
+--- Places in networks: namespaces and addresses from handles, pids, containers and names.
+-- Internal: a part of `luabox.probe`, `luabox.pcap` and `luabox.map`, for nobody else.
+-- @module luabox.net_place
 local address = require "luabox.address"
 local errors = require "luabox.error"
 local kinds = require "luabox.option_kinds"
@@ -10,7 +10,7 @@ local sys = luabox.sys
 
 local M = {}
 
---- The option `from`.
+--- The option that names a network namespace.
 M.from = { "any", { "object", is = "luabox.namespace" }, { "object", is = "luabox.container" },
   { "integer", min = 1, max = 2147483647 }, { "string", min = 1 } }
 

@@ -25,7 +25,7 @@
 local decoder = require "luabox.pcap_decode"
 local errors = require "luabox.error"
 local options = require "luabox.options"
-local place = require "luabox.probe_place"
+local place = require "luabox.net_place"
 local sys = require("luabox").sys
 
 local packet_mt = { __name = "luabox.packet", __tostring = require "luabox.pcap_text" }

@@ -8,7 +8,7 @@
 local loop = require "luabox.probe_loop"
 local options = require "luabox.options"
 local ping = require "luabox.probe_ping"
-local place = require "luabox.probe_place"
+local place = require "luabox.net_place"
 local scope = require "luabox.scope"
 local sys = require("luabox").sys
 
