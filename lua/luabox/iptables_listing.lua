@@ -80,7 +80,7 @@ end
 local function target_words(target)
   if target.is_chain then return target.is_goto and "[goto]" or nil end
   local extension, words = vocabulary.targets[target.name], {}
-  words[1] = extension.says
+  if extension.list then return extension.list(target.given) end
   for _, o in ipairs(extension.options) do
     local entry = target.given[o.name]
     if entry and (entry.text or not o.read) then words[#words + 1] = o.says .. (entry.text or "") end

@@ -116,7 +116,8 @@ local function verdict(word)
 end
 
 --- Targets, by the name that -j takes. `tables` and `chains`: where alone they may stand; `build` gives the option of
--- a rule of `luabox.sys.nft`, and its value; `defaults`: options that are written though nobody gave them.
+-- a rule of `luabox.sys.nft`, and its value; `defaults`: options that are written though nobody gave them; `list`: what
+-- -L prints, where it is not the options one by one.
 M.targets = {
   ACCEPT = verdict "accept",
   DROP = verdict "drop",
@@ -128,11 +129,15 @@ M.targets = {
     build = function(given) return "reject", { with = given["--reject-with"].value } end,
   },
   LOG = {
-    says = "LOG",
     options = {
-      { name = "--log-prefix", aliases = {}, read = values.text(29), says = "prefix " },
-      { name = "--log-level", aliases = {}, read = values.log_level, says = "level " },
+      { name = "--log-prefix", aliases = {}, read = values.text(29) },
+      { name = "--log-level", aliases = {}, read = values.log_level },
     },
+    list = function(given)
+      local prefix, level = given["--log-prefix"], given["--log-level"]
+      return ("LOG flags 0 level %s%s"):format(level and level.text or "4",
+        prefix and (' prefix "%s"'):format(prefix.value) or "")
+    end,
     build = function(given)
       local prefix, level = given["--log-prefix"], given["--log-level"]
       return "log", { prefix = prefix and prefix.value, level = level and level.value or "warn" }

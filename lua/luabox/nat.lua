@@ -146,7 +146,7 @@ end
 -- @function nat:iptables
 -- @tparam string line with or without "iptables" or "sudo iptables" at its beginning
 -- @return of -A, -I and -R the rule, for `delete`; of -C whether it is there; of -L and -S a list as `list` gives it,
---   whose text is what iptables prints (-n or not)
+--   whose text is what iptables prints (-n or not), without what a chain's policy has counted
 -- @raise an argument error that names the word that luabox does not know: nothing was done; luabox.error in iptables'
 --   words: no such chain, no such rule, ENOENT; a number that is too big, E2BIG; a chain in use, EBUSY
 -- @see iptables(8), iptables-extensions(8)

@@ -141,7 +141,16 @@ local function with_luabox(lines, f)
   return f(rules)
 end
 
-local ASK = { "-t filter -S", "-t nat -S" }
+-- Listings without what differs between iptables' versions (blanks, protocols as numbers) and what a chain's policy
+-- has counted, which luabox does not know.
+local PROTOCOLS = { ["0"] = "all", ["1"] = "icmp", ["6"] = "tcp", ["17"] = "udp" }
+
+local function plain(listing)
+  return (listing:gsub("(%d+) +%-%-", function(number) return (PROTOCOLS[number] or number) .. " --" end)
+    :gsub("(%(policy %u+)[^)]*", "%1"):gsub(" +", " "):gsub(" ?%f[\n\0]", ""))
+end
+
+local ASK = { "-t filter -S", "-t nat -S", "-t filter -L -n -v", "-t nat -L -n --line-numbers" }
 
 describe("luabox.nat's iptables lines #root #nft #ipv6", function()
   it("do to packets what iptables' do, and are listed as iptables lists them", function()
@@ -151,14 +160,15 @@ describe("luabox.nat's iptables lines #root #nft #ipv6", function()
       local lines, packets = case[1], case[2]
       local name = table.concat(lines, "; ")
       local without = world.send(packets)
-      local expected, filter, translated = with_iptables(lines, function()
-        return world.send(packets), spec.output("iptables-nft " .. ASK[1]), spec.output("iptables-nft " .. ASK[2])
+      local expected, listings = with_iptables(lines, function()
+        local result, texts = world.send(packets), {}
+        for i, line in ipairs(ASK) do texts[i] = spec.output("iptables-nft " .. line) end
+        return result, texts
       end)
       assert.not_equal(without, expected, name .. ": no packet shows it")
       with_luabox(lines, function(rules)
         assert.equal(expected, world.send(packets), name)
-        assert.equal(filter, tostring(rules:iptables(ASK[1])))
-        assert.equal(translated, tostring(rules:iptables(ASK[2])))
+        for i, line in ipairs(ASK) do assert.equal(plain(listings[i]), plain(tostring(rules:iptables(line)))) end
       end)
       assert.equal(without, world.send(packets), name .. ": something is left")
     end
