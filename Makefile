@@ -202,6 +202,7 @@ MODULES = \
 	luabox \
 	luabox.address \
 	luabox.address_pool \
+	luabox.command_line \
 	luabox.complete \
 	luabox.confinement \
 	luabox.container \

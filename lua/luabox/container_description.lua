@@ -23,6 +23,9 @@ local ID_MAP = { "list", min = 1, max = 340, of = { "table", fields = {
   outside = { "integer", required = true, min = 0, max = LAST_ID },
   count = { "integer", default = 1, min = 1, max = 4294967295 } } } }
 
+--- The kind of an absolute path.
+M.path = ABSOLUTE
+
 --- The kind of `uid_map` and `gid_map`.
 M.id_map = ID_MAP
 

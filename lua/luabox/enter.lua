@@ -1,5 +1,6 @@
 --- `luabox enter`: a program in the namespaces of another process, with nsenter's options.
 -- @module luabox.enter
+local command_line = require "luabox.command_line"
 local find = require "luabox.ns_find"
 local ns = require "luabox.ns"
 local sys = require("luabox").sys
@@ -75,26 +76,13 @@ end
 --   for wrong arguments
 -- @usage assert(luabox.enter.main { "--help" } == 0)
 function M.main(arguments)
-  if arguments[1] == "--help" or arguments[1] == "-h" then
-    io.stdout:write(USAGE)
-    return 0
-  end
-  local o, problem = read(arguments)
-  if not o then
-    io.stderr:write(("luabox enter: %s\n"):format(problem), USAGE)
-    return 2
-  end
+  local o, status = command_line.read("enter", USAGE, read, arguments)
+  if not o then return status end
   local pid, unknown, namespace = find.one(o.target)
-  if unknown and not pid then
-    io.stderr:write(("luabox enter: %s\n"):format(unknown))
-    return 125
-  end
+  if unknown and not pid then return command_line.fail("enter", unknown, 125) end
   local ok, result = pcall(run, o, pid, namespace)
   if namespace then namespace:close() end
-  if not ok then
-    io.stderr:write(("luabox enter: %s\n"):format(result))
-    return 125
-  end
+  if not ok then return command_line.fail("enter", result, 125) end
   return result.code or 128 + sys.signal.number(result.signal)
 end
 

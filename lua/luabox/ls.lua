@@ -1,5 +1,6 @@
 --- `luabox ls`: the namespaces that there are, in lsns's columns.
 -- @module luabox.ls
+local command_line = require "luabox.command_line"
 local json = require "luabox.json"
 local ns = require "luabox.ns"
 local options = require "luabox.options"
@@ -46,6 +47,8 @@ end
 local function read_value(o, name, text)
   if name == "types" then
     o.types = text
+    local ok, problem = pcall(options.argument, ns.types, text, "ls")
+    return not ok and (problem:match "%((.*)%)$" or problem) or nil
   elseif name == "pid" then
     o.pid = math.tointeger(tonumber(text))
     if not o.pid then return ("'%s' is not a pid"):format(text) end
@@ -129,25 +132,11 @@ end
 -- @treturn int the exit status: 0; 1 if there is no such namespace or process; 2 for wrong arguments
 -- @usage assert(luabox.ls.main { "--help" } == 0)
 function M.main(arguments)
-  if arguments[1] == "--help" or arguments[1] == "-h" then
-    io.stdout:write(USAGE)
-    return 0
-  end
-  local o, problem = read(arguments)
-  if o and o.types then
-    local ok, text = pcall(options.argument, ns.types, o.types, "ls")
-    if not ok then problem, o = text:match "%((.*)%)$" or text, nil end
-  end
-  if not o then
-    io.stderr:write(("luabox ls: %s\n"):format(problem), USAGE)
-    return 2
-  end
+  local o, status = command_line.read("ls", USAGE, read, arguments)
+  if not o then return status end
   local ok, rows = pcall(o.one and ns.processes or ns.list,
     o.one or { types = o.types, pid = o.pid, held = o.held })
-  if not ok then
-    io.stderr:write(("luabox ls: %s\n"):format(rows))
-    return 1
-  end
+  if not ok then return command_line.fail("ls", rows, 1) end
   local columns = o.columns or (o.one and OF_ONE or DEFAULT)
   if o.json then
     print_json(o.one and "processes" or "namespaces", rows, columns)

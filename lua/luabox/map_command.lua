@@ -1,6 +1,7 @@
 --- `luabox map`: the network namespaces and what is connected with what, as a picture.
 -- Internal: the command line of `luabox.map`, for nobody else.
 -- @module luabox.map_command
+local command_line = require "luabox.command_line"
 local find = require "luabox.ns_find"
 local map = require "luabox.map"
 
@@ -68,21 +69,10 @@ end
 -- @treturn int the exit status: 0; 1 if it cannot be drawn; 2 for wrong arguments
 -- @usage assert(luabox.map_command.main { "--help" } == 0)
 function M.main(arguments)
-  if arguments[1] == "--help" or arguments[1] == "-h" then
-    io.stdout:write(USAGE)
-    return 0
-  end
-  local o, problem = read(arguments)
-  if not o then
-    io.stderr:write(("luabox map: %s\n"):format(problem), USAGE)
-    return 2
-  end
-  local text
-  text, problem = draw(o)
-  if not text then
-    io.stderr:write(("luabox map: %s\n"):format(problem))
-    return 1
-  end
+  local o, status = command_line.read("map", USAGE, read, arguments)
+  if not o then return status end
+  local text, problem = draw(o)
+  if not text then return command_line.fail("map", problem, 1) end
   io.stdout:write(text)
   return 0
 end

@@ -35,9 +35,8 @@ end
 
 options.methods(overlay_mt.__name, overlay_methods)
 
-local PATH = { "string", min = 1, max = 4095, pattern = "^/", says = "is not an absolute path" }
-local spec = { lower = { "list", of = description.layer, min = 1, max = MOST, required = true }, upper = PATH,
-  work = PATH }
+local spec = { lower = { "list", of = description.layer, min = 1, max = MOST, required = true },
+  upper = description.path, work = description.path }
 
 local M = {}
 

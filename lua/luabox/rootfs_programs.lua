@@ -1,6 +1,7 @@
 --- A root from a list of programs.
 -- Internal: a part of `luabox.rootfs`, for nobody else.
 -- @module luabox.rootfs_programs
+local description = require "luabox.container_description"
 local errors = require "luabox.error"
 local options = require "luabox.options"
 local program_files = require "luabox.program_files"
@@ -9,7 +10,6 @@ local file = require("luabox").sys.file
 
 local M = {}
 
-local PATH = { "string", min = 1, max = 4095, pattern = "^/", says = "is not an absolute path" }
 -- A path that is no absolute one would be another one's after a chdir.
 local PROGRAM = { "string", min = 1, max = 4095, check = function(name)
   if name:find "/" and not name:find "^/" then
@@ -19,7 +19,8 @@ local PROGRAM = { "string", min = 1, max = 4095, check = function(name)
 end }
 
 local programs_spec = { programs = { "list", of = PROGRAM } }
-local spec = { files = { "list", of = PATH, default = {} }, to = place.TO, link = { "boolean", default = false } }
+local spec = { files = { "list", of = description.path, default = {} }, to = place.TO,
+  link = { "boolean", default = false } }
 
 local function check(t)
   if type(t) ~= "table" then options.check(spec, t, "from_programs") end
