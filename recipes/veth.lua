@@ -12,8 +12,9 @@ local on_host = undo:own(net.socket(undo:own(luabox.sys.namespace.create "net"))
 
 -- $ ip netns add blue; ip netns add green
 for _, name in ipairs { "blue", "green" } do
+  local token = luabox.keeper.get():pin("/run/netns/" .. name) -- told first: it goes after SIGKILL, too
   undo:own(ns.create(name))
-  undo:add(function() ns.delete(name) end)
+  undo:add(function() ns.delete(name); token:forget() end)
 end
 
 -- $ ip netns list
@@ -53,8 +54,7 @@ on_green:link_set { name = "veth-green", up = true }
 print("blue pings " .. tostring(probe.ping("10.1.1.2", { from = blue })))
 print("green pings " .. tostring(probe.ping("10.1.1.1", { from = "green" })))
 
--- The other end has an index, and its namespace a number.
 -- $ ip -n blue -d link show veth-blue
-local peer = on_blue:link("veth-blue").peer
+local peer = on_blue:link("veth-blue").peer -- its index, and a number of its namespace
 local theirs = peer.nsid == on_blue:nsid(green) and on_green:link(peer.index)
 print(("The other end of blue's veth-blue is green's %s."):format(theirs.name))

@@ -12,7 +12,8 @@ local text_of = require("luabox.iptables_rule").text
 local M = {}
 
 local function fail(line, code, message, hint)
-  errors.raise { op = "iptables", subject = line, code = code, message = message, hint = hint }
+  local op, arguments = line:gsub("^%s*sudo%s+", ""):match "^%s*(ip6?tables)%s+(.+)$"
+  errors.raise { op = op or "iptables", subject = arguments or line, code = code, message = message, hint = hint }
 end
 
 -- What the kernel refuses is said of the line, and not of a table that the user never named.

@@ -80,17 +80,31 @@ function M.processes(id)
   return list
 end
 
+local PID = { "integer", min = 1 }
+
+local PROC_HINTS = { ENOENT = "there is no such process here", EACCES = "another user's process: be root" }
+
+-- Asks proc for something of a process.
+local function ask(f, path)
+  local answer, e = errors.try(f, path)
+  if e then
+    e.hint = e.hint or PROC_HINTS[e.code]
+    error(e, 0)
+  end
+  return answer
+end
+
 --- The namespaces of a process.
 -- @tparam[opt] integer pid this process by default
 -- @treturn {[string]=integer} type → id
 -- @raise luabox.error: ENOENT if there is no such process, EACCES if this one may not look
 -- @usage assert(luabox.ns.of().net > 0)
 function M.of(pid)
-  local directory = ("/proc/%s/ns/"):format(pid or "self")
+  local directory = ("/proc/%s/ns/"):format(options.argument(PID, pid, "of") or "self")
   local ids = {}
   for _, type in ipairs(TYPES) do
-    if sys.file.exists(directory .. type) or type == "mnt" then
-      local _, id = look.parse_link(sys.file.readlink(directory .. type))
+    if ask(sys.file.exists, directory .. type) or type == "mnt" then
+      local _, id = look.parse_link(ask(sys.file.readlink, directory .. type))
       ids[type] = id
     end
   end
@@ -104,7 +118,7 @@ end
 -- @see pid_namespaces(7)
 -- @usage assert(luabox.ns.pids()[1] == luabox.sys.process.id())
 function M.pids(pid)
-  local status = sys.file.read(("/proc/%s/status"):format(pid or "self"))
+  local status = ask(sys.file.read, ("/proc/%s/status"):format(options.argument(PID, pid, "pids") or "self"))
   local list = {}
   for number in (status:match "\nNSpid:([^\n]*)" or ""):gmatch "%d+" do list[#list + 1] = tonumber(number) end
   return list

@@ -73,7 +73,8 @@ end
 -- ---- what a file needs ----
 
 local function first_bytes(path)
-  local f <close> = assert(io.open(path, "rb"))
+  local f <close>, _, number = io.open(path, "rb")
+  if not f then errors.raise { op = "open", subject = path, errno = number, hint = "leave it out, or be root" } end
   return f:read(256) or ""
 end
 

@@ -51,18 +51,18 @@ end
 
 -- Makes the directory if it is not there; gives the keeper's token for it.
 local function make_directory(where, path, undo)
+  if file.exists(path) then return check_empty(where, path) end
   local token = tell("directory", path)
   local _, e = errors.try(file.mkdir, path)
-  if not e then
-    undo:add(function()
-      file.rmdir(path)
-      forget(token)
-    end)
-    return token
+  if e then
+    forget(token)
+    error(e, 0)
   end
-  forget(token)
-  if e.code ~= "EEXIST" then error(e, 0) end
-  check_empty(where, path)
+  undo:add(function()
+    file.rmdir(path)
+    forget(token)
+  end)
+  return token
 end
 
 --- Calls a function that makes a root in a directory, which is empty or not there yet.

@@ -1,5 +1,6 @@
 -- What the recipes of veth pairs and captures say, looked at from outside: ip, ping, tcpdump, the file's own bytes.
 local dkjson = require "dkjson"
+local process = require "luabox.sys.process"
 local recipe = require "recipe"
 local spec = require "spec"
 
@@ -43,6 +44,17 @@ describe("the recipe of veth pairs #root", function()
     })
     assert.equal("", output "ip netns list")
     assert.is_nil(output("ip -brief link"):find "veth")
+  end)
+
+  it("leaves no name when it is killed", function()
+    local run <close> = process.spawn { program = { os.getenv "LUABOX_INTERPRETER", "recipes/veth.lua" },
+      stdin = "null", stdout = "null" }
+    assert.is_true(spec.eventually(function() return spec.exists "/run/netns/green" end))
+    run:kill "KILL"
+    run:wait()
+    assert.is_true(spec.eventually(function() return not spec.exists "/run/luabox" end))
+    assert.equal("", output "ip netns list")
+    output "umount /run/netns" -- the mount that all names share; ip netns leaves it, too
   end)
 end)
 

@@ -1,4 +1,5 @@
 -- luabox.ns and its commands, held against lsns, nsenter and ip netns.
+local child = require "child"
 local luabox = require "luabox"
 local dkjson = require "dkjson"
 local run = require("child").run
@@ -89,6 +90,19 @@ describe("luabox.ns.list #root", function()
     local held_id = math.tointeger(held:id():match "%d+")
     assert.is_nil(find(ns.list(), "net", held_id))
     assert.equal(process.id(), find(ns.list { held = true }, "net", held_id).holder)
+  end)
+
+  it("says of whom it was asked in vain", function()
+    for name, path in pairs { of = "ns/mnt", pids = "status" } do
+      assert.equal(("open /proc/99999999/%s: No such file or directory (ENOENT); there is no such process here")
+        :format(path), failure(ns[name], 99999999))
+      for _, wrong in ipairs { "self", 0, 1.5 } do
+        assert.matches("bad argument #1 to '" .. name .. "'", failure(ns[name], wrong), 1, true)
+      end
+    end
+    local said = child.run([[print(pcall(require("luabox").ns.of, 1))]],
+      "setpriv --reuid 1000 --regid 1000 --clear-groups")
+    assert.matches("Permission denied (EACCES); another user's process: be root", said, 1, true)
   end)
 
   it("tells the processes of one", function()

@@ -174,10 +174,17 @@ describe("luabox.rootfs.from_programs #root", function()
         complaint { files = { DIR .. "/loop" }, to = to })
     end)
 
+    it("a file that may not be read", function()
+      local path = "/proc/sys/vm/compact_memory"
+      assert.equal("open " .. path .. ": Permission denied (EACCES); leave it out, or be root",
+        refused(from_programs, { files = { path } }))
+    end)
+
     it("a directory that has something in it", function()
       in_dir()
       assert.equal("from_programs /tmp: Directory not empty (ENOTEMPTY); give an empty directory, or a path that is " ..
         "not there yet", refused(from_programs, { "ls", to = "/tmp" }))
+      assert.matches("^from_programs /: Directory not empty", refused(from_programs, { "ls", to = "/" }))
       assert.matches("ENOTDIR", refused(from_programs, { "ls", to = "/etc/passwd" }))
       assert.matches("ENOENT", complaint { "ls", to = DIR .. "/root/deep" })
     end)
