@@ -88,7 +88,7 @@ local function cell(entry, column)
   if value == nil and column == "COMMAND" then
     value = entry.path or entry.holder and ("held by process %d"):format(entry.holder)
   end
-  return value == nil and "" or tostring(value)
+  return value == nil and "" or (tostring(value):gsub("%c", "?")) -- a name may hold what moves a terminal's cursor
 end
 
 local function widths_of(rows, columns, bare)

@@ -43,8 +43,13 @@ const char *nft_family_name(uint8_t family)
 	static const struct {
 		uint8_t family;
 		const char *name;
-	} names[] = { { NFPROTO_INET, "inet" },     { NFPROTO_IPV4, "ip" }, { NFPROTO_IPV6, "ip6" },
-		      { NFPROTO_BRIDGE, "bridge" }, { NFPROTO_ARP, "arp" }, { NFPROTO_NETDEV, "netdev" } };
+	} names[] = { { NFPROTO_UNSPEC, "of any family" },
+		      { NFPROTO_INET, "inet" },
+		      { NFPROTO_IPV4, "ip" },
+		      { NFPROTO_IPV6, "ip6" },
+		      { NFPROTO_BRIDGE, "bridge" },
+		      { NFPROTO_ARP, "arp" },
+		      { NFPROTO_NETDEV, "netdev" } };
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
 		if (names[i].family == family)
@@ -231,13 +236,14 @@ void nft_hint_message(struct fault *f, const struct nlmsghdr *message, uint32_t 
 	const struct nfgenmsg *nfg = mnl_nlmsg_get_payload(message);
 	int type = NFNL_MSG_TYPE(message->nlmsg_type);
 	const struct kind *kind = &kinds[type];
+	const char *table = attribute_text(message, TABLE_ATTRIBUTE);
 	const char *name = attribute_text(message, kind->name);
 	char text[sizeof f->detail] = "";
 	uint32_t offset = read_extended_ack(reply, text, sizeof text);
 	uint32_t place = is_element_list(type) ? element_at(message, offset) : 0;
 
-	fault_set(f, net_errno(e->error), kind->op, "%s %s%s%s", nft_family_name(nfg->nfgen_family),
-		  attribute_text(message, TABLE_ATTRIBUTE), *name ? " " : "", name);
+	fault_set(f, net_errno(e->error), kind->op, "%s%s%s%s%s", nft_family_name(nfg->nfgen_family),
+		  *table ? " " : "", table, *name ? " " : "", name);
 	if (place)
 		snprintf(f->subject + strlen(f->subject), sizeof f->subject - strlen(f->subject),
 			 " (element %u)", element + place);

@@ -35,6 +35,14 @@ if is_program then
       assert.equal(("%d %d root sleep 60\n"):format(p:pid(), luabox.sys.process.id()), of_one)
     end)
 
+    it("prints nothing that a terminal would obey", function()
+      assert(os.execute [[ip netns add "$(printf 'red\033[31m')"]])
+      finally(function() os.execute "ip netns del $(ls /run/netns); umount /run/netns" end)
+      local out = program.run { "ls", "-t", "net", "-o", "PATH" }
+      assert.truthy(out:find("/run/netns/red?[31m\n", 1, true), out)
+      assert.is_nil(out:find "\27")
+    end)
+
     it("chooses columns, and writes JSON", function()
       local p <close> = sleeper "net"
       local out = program.run { "ls", "-J", "-t", "net", "-p", tostring(p:pid()), "-o", "NS,PID,COMMAND" }
