@@ -158,6 +158,7 @@ function endpoint_methods:connect(namespace, index)
     peer = { name = self.interface, index = index, netns = namespace, address = self.mac, mtu = network.mtu },
   }
   configure(self, namespace, index)
+  network:settle(port)
   self.connected = setmetatable({ namespace }, { __mode = "v" })
 end
 

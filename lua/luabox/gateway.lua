@@ -50,13 +50,14 @@ end
 local function make_link(self, host)
   local network = self.network
   local here <close> = sys.namespace.open "net"
-  local port = network:new_port(UPLINK)
+  self.port = network:new_port(UPLINK)
   self.link = free_name(network.name, host)
   network.socket:link_add {
-    kind = "veth", name = port.name, index = port.index, master = port.master, up = true, mtu = network.mtu,
+    kind = "veth", name = self.port.name, index = self.port.index, master = self.port.master, up = true,
+    mtu = network.mtu,
     peer = { name = self.link, netns = here, mtu = network.mtu },
   }
-  return function() network.socket:link_delete(port.index) end
+  return function() network.socket:link_delete(self.port.index) end
 end
 
 -- What IPv6 has in place of route_localnet: answers to ::1 are taken from this link too. The metric is the link's
@@ -171,6 +172,7 @@ local function build(self)
   refuse_overlap(self, host)
   undo:add(make_link(self, host))
   configure_link(self, host)
+  self.network:settle(self.port)
   refuse_overlap(self, host) -- again: another run may have come in between
   allow_forwarding(self, undo)
   make_table(self, undo)

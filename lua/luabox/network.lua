@@ -256,6 +256,12 @@ function network_methods:new_port(member)
   return { name = name, index = index, master = BRIDGE.index }
 end
 
+-- Has the kernel take up a port whose other end is up. It may do so as late as a second after, and drops till then what
+-- is sent; newer ones do it for who asks for that very link.
+function network_methods:settle(port)
+  self.socket:link(port.index)
+end
+
 -- Members know each other by name in their /etc/hosts.
 local function tell_members(self)
   for _, member in ipairs(self.members) do
