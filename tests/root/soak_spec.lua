@@ -31,7 +31,7 @@ end
 
 -- A leak by each of them, not what others on the machine have made meanwhile.
 local function slack(kind, name)
-  return SLACK[name] or math.max(200, (COUNTS[kind] - FIRST[kind]) // 2)
+  return SLACK[name] or math.max(400, (COUNTS[kind] - FIRST[kind]) // 2)
 end
 
 local function check(kind)
