@@ -8,7 +8,7 @@ local map = require "luabox.map"
 local M = {}
 
 local USAGE = [[
-usage: luabox map [options] [PID|NAME...]
+usage: luabox map [options] [--] [PID|NAME...]
 Draws the network namespaces that this user may see, their links, and which link is joined with which. PID is a process;
 NAME a network namespace of `ip netns`, or the host name of a container: then only these and what they are joined with.
       --dot    as a graph for Graphviz
@@ -31,14 +31,16 @@ local DRAW = {
 
 -- The options, or nil and what is wrong.
 local function read(arguments)
-  local o = { format = "text", targets = {} }
+  local o, only_targets = { format = "text", targets = {} }, false
   for _, word in ipairs(arguments) do
-    if FORMATS[word] then
-      o.format = FORMATS[word]
-    elseif word:find "^%-" then
-      return nil, ("unknown option '%s'"):format(word)
-    else
+    if only_targets or not word:find "^%-" then
       o.targets[#o.targets + 1] = word
+    elseif word == "--" then
+      only_targets = true
+    elseif FORMATS[word] then
+      o.format = FORMATS[word]
+    else
+      return nil, ("unknown option '%s'"):format(word)
     end
   end
   return o

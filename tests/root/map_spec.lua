@@ -332,7 +332,11 @@ if is_program then
       assert.matches("─ blue · ", text, 1, true)
       assert.matches("eth9  up  10.1.0.2/24", text, 1, true)
       assert.is_nil(text:find("host", 1, true))
-      local _, err, status = program.run { "map", "nobody" }
+      assert.equal(text, (program.run { "map", "--", "blue" }))
+      local _, err, status = program.run { "map", "--", "--json" }
+      assert.equal(1, status)
+      assert.matches("with the name '--json'", err, 1, true)
+      _, err, status = program.run { "map", "nobody" }
       assert.equal(1, status)
       assert.matches("luabox map: there is no network namespace and no container with the name 'nobody'", err, 1, true)
       _, err, status = program.run { "map", "--dott" }
