@@ -2,6 +2,7 @@
 -- What `lsns`, `nsenter` and `ip netns` do. `luabox ls` and `luabox enter` are its commands.
 -- @module luabox.ns
 local errors = require "luabox.error"
+local kinds = require "luabox.option_kinds"
 local look = require "luabox.ns_look"
 local options = require "luabox.options"
 local sys = require("luabox").sys
@@ -84,14 +85,19 @@ local PID = { "integer", min = 1 }
 
 local PROC_HINTS = { ENOENT = "there is no such process here", EACCES = "another user's process: be root" }
 
--- Asks proc for something of a process.
-local function ask(f, path)
-  local answer, e = errors.try(f, path)
+-- Calls a function; an error that has no hint gets that of its code.
+local function hinted(hints, f, ...)
+  local answer, e = errors.try(f, ...)
   if e then
-    e.hint = e.hint or PROC_HINTS[e.code]
+    e.hint = e.hint or hints[e.code]
     error(e, 0)
   end
   return answer
+end
+
+-- Asks proc for something of a process.
+local function ask(f, path)
+  return hinted(PROC_HINTS, f, path)
 end
 
 --- The namespaces of a process.
@@ -240,10 +246,26 @@ local function path_of(name)
   return NAMED .. "/" .. name
 end
 
+local function no_such_name(name)
+  local names = M.names()
+  if #names == 0 then return "no network namespace has a name here; luabox.ns.create and `ip netns add` give names" end
+  return "no network namespace has this name" .. kinds.suggestion(name, names)
+end
+
+-- Does something to what a name stands for, and says which names there are if there is none such.
+local function on_name(verb, name, f, ...)
+  local result, e = errors.try(f, ...)
+  if not e then return result end
+  if e.code == "ENOENT" then e.hint = no_such_name(name) end
+  error(e:wrap(("%s network namespace '%s'"):format(verb, name)), 0)
+end
+
+local NAMED_HINTS = { EACCES = "to give names to network namespaces takes root" }
+
 -- As ip-netns(8) has it: mounts in it are seen in all mount namespaces that have it from here, so that a name that is
 -- deleted is deleted everywhere.
 local function make_directory()
-  if not sys.file.exists(NAMED) then sys.file.mkdir(NAMED, { mode = "755" }) end
+  if not sys.file.exists(NAMED) then hinted(NAMED_HINTS, sys.file.mkdir, NAMED, { mode = "755" }) end
   for _, mount in ipairs(sys.mount.list()) do
     if mount.target == NAMED then return end
   end
@@ -255,7 +277,7 @@ end
 -- As with `ip netns`, its loopback is down.
 -- @tparam string name
 -- @treturn luabox.namespace a handle of it
--- @raise luabox.error: EEXIST if the name is taken, EPERM
+-- @raise luabox.error: EEXIST if the name is taken; EACCES, EPERM
 -- @see ip-netns(8)
 -- @usage
 -- local blue <close> = luabox.ns.create "doc-blue"
@@ -278,7 +300,7 @@ end
 --- Opens a network namespace by its name.
 -- @tparam string name
 -- @treturn luabox.namespace
--- @raise luabox.error: ENOENT
+-- @raise luabox.error: ENOENT, whose hint has the names that there are
 -- @usage
 -- local made <close> = luabox.ns.create "doc-green"
 -- local green <close> = luabox.ns.open "doc-green"
@@ -286,7 +308,7 @@ end
 -- luabox.ns.delete "doc-green"
 function M.open(name)
   name = options.argument(name_argument, name, "open")
-  return errors.within(("open network namespace '%s'"):format(name), sys.namespace.open, "net", path_of(name))
+  return on_name("open", name, sys.namespace.open, "net", path_of(name))
 end
 
 --- Takes a name away. The namespace goes when no process and no handle is left in it.
@@ -297,7 +319,7 @@ end
 -- luabox.ns.delete "doc-red"
 function M.delete(name)
   name = options.argument(name_argument, name, "delete")
-  errors.within(("delete network namespace '%s'"):format(name), sys.namespace.unpin, path_of(name))
+  on_name("delete", name, sys.namespace.unpin, path_of(name))
   -- The mount that the names need goes with the last; while there is one, the kernel refuses.
   if #M.names() == 0 then pcall(sys.mount.umount, NAMED) end
 end

@@ -256,7 +256,9 @@ int pcap_capture_read(struct pcap_capture *c, const char *path, const char *filt
 	c->pcap = lib.fopen_offline_with_tstamp_precision(file, PCAP_TSTAMP_PRECISION_NANO, reason);
 	if (!c->pcap) {
 		fclose(file);
-		return fail(EINVAL, "pcap_fopen_offline", path, reason, f);
+		fail(EINVAL, "pcap_fopen_offline", path, reason, f);
+		return fault_hint(f,
+				  "a pcap or pcapng file is expected, as tcpdump and Wireshark write them");
 	}
 	rc = set_filter(c->pcap, filter, f);
 	if (rc < 0)

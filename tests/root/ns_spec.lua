@@ -228,7 +228,30 @@ describe("a named network namespace #root", function()
       assert.is_false(pcall(ns.create, name), name)
       assert.is_false(pcall(ns.delete, name), name)
     end
-    assert.matches("open network namespace 'none'", failure(ns.open, "none"), 1, true)
-    assert.matches("delete network namespace 'none'", failure(ns.delete, "none"), 1, true)
+  end)
+
+  it("says which names there are", function()
+    local said = "%s network namespace 'gren': open /run/netns/gren: No such file or directory (ENOENT); "
+    for _, verb in ipairs { "open", "delete" } do
+      assert.equal(said:format(verb) .. "no network namespace has a name here; luabox.ns.create and `ip netns add` "
+        .. "give names", failure(ns[verb], "gren"))
+    end
+    ns.create("green"):close()
+    ns.create("xyz"):close()
+    finally(function()
+      ns.delete "green"
+      ns.delete "xyz"
+    end)
+    for _, verb in ipairs { "open", "delete" } do
+      assert.matches("; no network namespace has this name; did you mean 'green'?", failure(ns[verb], "gren"), 1, true)
+      assert.matches("; expected one of 'green', 'xyz'", failure(ns[verb], "quite-other"), 1, true)
+    end
+  end)
+
+  it("is for root to give", function()
+    local text = child.run([[print(pcall(require("luabox").ns.create, "blue"))]], [[unshare -m sh -c '
+      mount -t tmpfs -o mode=755 tmpfs /run; exec setpriv --reuid 1000 --regid 1000 --clear-groups "$@"' -]])
+    assert.matches("mkdir /run/netns: Permission denied (EACCES); to give names to network namespaces takes root", text,
+      1, true)
   end)
 end)
