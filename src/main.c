@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * The program: a Lua state with the library inside, a script or a prompt, an exit status.
  */
+#include <errno.h>
 #include <lauxlib.h>
 #include <lua.h>
 #include <lualib.h>
@@ -9,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "binding/binding.h"
 #include "kernel/limits.h"
 #include "program.h"
 
@@ -121,10 +123,28 @@ static int push_args(lua_State *L)
 	return n;
 }
 
+/* Adds to the message that there is no such script the command that may have been meant. */
+static void suggest_command(lua_State *L, const char *word)
+{
+	const char *best = NULL;
+	size_t far = BOX_FAR;
+
+	if (!access(word, F_OK) || errno != ENOENT)
+		return;
+	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+		box_keep_nearest(word, commands[i].name, &best, &far);
+	if (!best)
+		return;
+	lua_pushfstring(L, "; did you mean the command '%s'?", best);
+	lua_concat(L, 2);
+}
+
 static int run_script(lua_State *L, const char *name)
 {
 	int status = luaL_loadfile(L, name);
 
+	if (status == LUA_ERRFILE && name)
+		suggest_command(L, name);
 	if (status == LUA_OK)
 		status = program_call(L, push_args(L), 0);
 	return program_report(L, status, progname) == LUA_OK;

@@ -138,6 +138,11 @@ void box_options(lua_State *L, int arg, const struct box_opt *opts, void *out);
 void box_options_at(lua_State *L, int arg, int index, const char *where, int positional,
 		    const struct box_opt *opts, void *out);
 
+#define BOX_FAR 3 /* a name that is so many edits away is not meant */
+
+/* Keeps in 'best' the name nearest to 'word', if one is nearer than 'far', which is BOX_FAR at first. */
+void box_keep_nearest(const char *word, const char *name, const char **best, size_t *far);
+
 /* Raises the argument error "option 'where.name': <message>". 'where' may be null. */
 int box_option_error(lua_State *L, int arg, const char *where, const char *name, const char *format, ...)
 	__attribute__((format(printf, 5, 6)));

@@ -53,8 +53,7 @@ static const char *bare(const char *word)
 	return strncasecmp(word, "cap_", 4) ? word : word + 4;
 }
 
-/* Keeps in 'best' the name nearest to 'word', if it is near at all. */
-static void keep_nearest(const char *word, const char *name, const char **best, size_t *far)
+void box_keep_nearest(const char *word, const char *name, const char **best, size_t *far)
 {
 	size_t d = distance(bare(word), name);
 
@@ -81,11 +80,11 @@ static int unknown_name(lua_State *L, int arg, const char *where, const char *wo
 			const struct box_opt *opts)
 {
 	const char *best = NULL;
-	size_t far = 3;
+	size_t far = BOX_FAR;
 
 	lua_pushfstring(L, "unknown option '%s%s%s'", where ? where : "", where ? "." : "", word);
 	for (const struct box_opt *o = opts; o->name; o++)
-		keep_nearest(word, o->name, &best, &far);
+		box_keep_nearest(word, o->name, &best, &far);
 	if (best)
 		add_suggestion(L, best);
 	else
@@ -98,11 +97,11 @@ static int unknown_name(lua_State *L, int arg, const char *where, const char *wo
 static void push_unknown_word(lua_State *L, const char *word, const struct box_name *names)
 {
 	const char *best = NULL;
-	size_t far = 3;
+	size_t far = BOX_FAR;
 
 	lua_pushfstring(L, "unknown value '%s'", word);
 	for (const struct box_name *n = names; n->name; n++)
-		keep_nearest(word, n->name, &best, &far);
+		box_keep_nearest(word, n->name, &best, &far);
 	if (best)
 		add_suggestion(L, best);
 	else
@@ -384,7 +383,7 @@ The name in a list that a misspelt word most likely means.
 static int options_nearest(lua_State *L)
 {
 	const char *word = luaL_checkstring(L, 1), *best = NULL;
-	size_t far = 3;
+	size_t far = BOX_FAR;
 	lua_Integer n;
 
 	luaL_checktype(L, 2, LUA_TTABLE);
@@ -392,7 +391,7 @@ static int options_nearest(lua_State *L)
 	luaL_checkstack(L, 4, NULL);
 	for (lua_Integer i = 1; i <= n; i++) {
 		if (lua_geti(L, 2, i) == LUA_TSTRING)
-			keep_nearest(word, lua_tostring(L, -1), &best, &far);
+			box_keep_nearest(word, lua_tostring(L, -1), &best, &far);
 		lua_pop(L, 1); /* the list still holds the string */
 	}
 	lua_pushstring(L, best);

@@ -61,6 +61,19 @@ describe("the command line", function()
     assert.same({ "", 0 }, { err, status })
   end)
 
+  it("names the command that a misspelt one may mean, where no script has the name", function()
+    local function no_such(word)
+      local out, err, status = run { word }
+      assert.same({ "", 1 }, { out, status })
+      return err:match "cannot open (.*)"
+    end
+    local why = ": No such file or directory"
+    assert.equal("docter" .. why .. "; did you mean the command 'doctor'?\n", no_such "docter")
+    assert.equal("lss" .. why .. "; did you mean the command 'ls'?\n", no_such "lss")
+    assert.equal("./docter" .. why .. "\n", no_such "./docter")
+    assert.equal("doctor.lua" .. why .. "\n", no_such "doctor.lua")
+  end)
+
   it("runs LUA_INIT and its version's own, but not with -E", function()
     local luabox = program.path
     assert.equal("init\n", (shell("LUA_INIT='print[[init]]' " .. luabox .. " -e ''")))
