@@ -41,5 +41,5 @@ box:start()
 local volume = box:call(entries, "/data")
 local denied = box:run { "touch", "/data/new" }
 print(("The container %s (process %d) has it as /data: %d entries."):format(box.name, box:pid(), volume))
-print(("Written to it is nothing: %s"):format(denied.stderr:match "[^\n]*"))
+print("Nothing can be written to it: " .. denied.stderr:match "[^\n]*")
 assert(volume == usr and denied.code ~= 0)

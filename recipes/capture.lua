@@ -43,6 +43,6 @@ for packet in pcap.read(path):packets() do print(packet) end
 
 -- $ tcpdump -nr ping.pcap 'icmp[icmptype] == icmp-echoreply'
 for reply in pcap.read(path, { filter = "icmp[icmptype] == icmp-echoreply" }):packets() do
-  print(("A reply from %s to number %d of %d, with a ttl of %d, came back to %s."):format(
+  print(("A reply from %s to request %d of ping %d, with a ttl of %d, came back to %s."):format(
     reply.ip.saddr, reply.icmp.sequence, reply.icmp.id, reply.ip.ttl, reply.ether.daddr))
 end

@@ -27,7 +27,7 @@ file.copy("/bin/bash", "/bin/bash", { root = box })
 
 local hello = { "/bin/bash", "-c", "echo Hello from a root with $(ls -d /usr/bin/* | wc -w) programs" }
 local _, e = luabox.try(chroot, box, hello)
-print("With bash alone nothing starts, though the file is there:\n  " .. tostring(e))
+print("With bash alone nothing starts, though the file is there:\n  " .. tostring(e):gsub("; ", ";\n  "))
 assert(e.hint:find("its interpreter '/%S+' is missing in this root"))
 
 -- $ ldd /bin/bash

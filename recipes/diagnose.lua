@@ -39,7 +39,7 @@ local findings = luabox.nat.diagnose { namespace = host, link = "br0" }
 print "What blocks it:"
 print(findings)
 
-print "Each of these lines, where the host is:"
+print "After each of these lines, run on the host:"
 for _, finding in ipairs(findings) do
   local mend = assert(load("local luabox = require 'luabox'; " .. finding.mend))
   local at_host <close> = luabox.sys.process.spawn { join = { host }, body = mend }

@@ -39,7 +39,7 @@ local image = ... or own_image()
 -- $ mkdir image && tar -x -f image.tar -C image
 -- $ mkdir image && docker export box | tar -x -C image
 local root <close>, report = luabox.rootfs.from_tar(image)
-print(("Unpacked: %d entries, %.1f MiB; passed over: %d kinds"):format(report.entries, report.bytes / (1 << 20),
+print(("Unpacked: %d entries, %.1f MiB; kinds of entries left out: %d"):format(report.entries, report.bytes / (1 << 20),
   #report.skipped))
 
 -- $ chroot image /bin/sh -c 'ls -ln /bin'
@@ -54,5 +54,5 @@ for _, evil in ipairs {
   archive(entry("h", HARD, "", "0000644", "/etc/shadow")),
 } do
   local _, e = luabox.try(luabox.rootfs.from_tar, evil)
-  print("  " .. e.subject:gsub(" of /.*", "") .. ": " .. e.message .. " (" .. e.code .. "); " .. e.hint)
+  print(("  %s: %s (%s);\n    %s"):format((e.subject:gsub(" of /.*", "")), e.message, e.code, e.hint))
 end

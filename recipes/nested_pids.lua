@@ -22,7 +22,7 @@ outer:stdout():read(#"started\n")
 -- $ lsns --type pid
 local level2, inner = ns.of(outer:pid()).pid, nil
 for _, n in ipairs(ns.list { types = "pid" }) do
-  print(("  pid namespace %d, in %s: %d processes, first %d, %s"):format(n.id, n.parent or "none that is seen",
+  print(("  pid namespace %d, below %s; processes: %d; the first: %d, %s"):format(n.id, n.parent or "none that is seen",
     n.processes, n.pid, n.command:sub(1, 30)))
   if n.parent == level2 then inner = n.pid end
 end

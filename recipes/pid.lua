@@ -51,4 +51,4 @@ local lost <close> = process.spawn { body = function()
 end }
 local first, refused = lost:result()
 print(("After unshare without a fork the first child is process %d. It has ended, and no other starts:"):format(first))
-print("  " .. refused)
+print("  " .. refused:gsub("; ", ";\n  "))

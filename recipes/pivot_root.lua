@@ -53,7 +53,8 @@ print "Where / is shared, as systemd has it, the kernel says EINVAL, and luabox 
 local shared <close> = process.spawn { namespaces = "mnt", program = { "sleep", "60" } }
 -- $ mount --make-shared /
 inside(shared, mount.propagation, "/", "shared")
-print(select(2, luabox.try(inside, shared, function()
+local _, refused = luabox.try(inside, shared, function()
   mount.mount { type = "tmpfs", target = "/mnt" }
   mount.pivot_root("/mnt", "/mnt")
-end)))
+end)
+print("  " .. tostring(refused):gsub("; ", ";\n  "))

@@ -32,7 +32,7 @@ on_host:link_add { kind = "bridge", name = "br0", up = true }
 
 -- $ ip link set eth0 master br0
 local done, refusal = luabox.try(on_host.link_set, on_host, { name = "eth0", master = "br0" })
-print("To make eth0 a port of br0 is refused: " .. tostring(refusal))
+print("To make eth0 a port of br0 is refused:\n  " .. tostring(refusal):gsub("; ", ";\n  "))
 print(("The host %s."):format(reached()))
 assert(not done)
 

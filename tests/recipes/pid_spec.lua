@@ -33,7 +33,7 @@ describe("the recipe of PID namespaces #root #pidfd", function()
       end,
     })
     assert.matches("the first child is process 1.", text, 1, true)
-    assert.matches("\n  clone: Cannot allocate memory %(ENOMEM%); .*whose first process has ended", text)
+    assert.matches("\n  clone: Cannot allocate memory %(ENOMEM%);\n.*whose first process has ended", text)
   end)
 
   it("says what unshare's user meets", function()

@@ -86,7 +86,7 @@ describe("the recipe of captures #root", function()
     for i = 1, 2 do
       assert.matches(("10.1.1.1 > 10.1.1.2: ICMP echo request, id %s, seq %d,"):format(id, i), printed, 1, true)
       assert.matches(("10.1.1.2 > 10.1.1.1: ICMP echo reply, id %s, seq %d,"):format(id, i), printed, 1, true)
-      assert.matches(("A reply from 10.1.1.2 to number %d of %s, with a ttl of 64,"):format(i, id), text, 1, true)
+      assert.matches(("A reply from 10.1.1.2 to request %d of ping %s, with a ttl of 64,"):format(i, id), text, 1, true)
     end
     assert.equal(4, select(2, printed:gsub("ICMP", "")))
     assert.is_false(spec.exists(path) or spec.exists(path:match "^(.*)/"))
