@@ -1,43 +1,30 @@
 --[[
-              +------------------ host ------------------+
-   v1 --------| veth1                                    |
-   .8    eth0 |      br0 172.8.0.1/24     10.9.0.1  wan0 |------ outside
-   v2 --------| veth2                                    |  eth0 10.9.0.2
-   .9    eth0 |      3033 -> 172.8.0.8:3000              |
-              +------------------------------------------+
+          lan 172.8.0.0/24      +-------- host --------+      world 10.9.0.0/24
+   v1 .8 ------+                |                      |
+               +----------------| lan0 .1     wan0 .1  |--------------- outside .2
+   v2 .9 ------+                | 3033 -> v1's 3000    |
+                                +----------------------+
 ]]
 local luabox = require "luabox"
-local namespace, net, probe, process = luabox.sys.namespace, luabox.sys.net, luabox.probe, luabox.sys.process
+local probe = luabox.probe
 
--- $ ip netns add host; ip netns add v1; ip netns add v2; ip netns add outside
-local host <close> = namespace.create "net"
-local v1 <close> = namespace.create "net"
-local v2 <close> = namespace.create "net"
-local outside <close> = namespace.create "net"
+-- A container with a link in both networks plays the host.
+local lan <close> = luabox.network { name = "lan", subnet = "172.8.0.0/24" }
+local world <close> = luabox.network { name = "world", subnet = "10.9.0.0/24" }
+local host <close> = luabox.container { name = "host", networks = {
+  { network = lan, interface = "lan0", address = "172.8.0.1" },
+  { network = world, interface = "wan0", address = "10.9.0.1" },
+} }
+local by_host = { { to = "0.0.0.0/0", via = "172.8.0.1" } }
+local v1 <close> = luabox.container { name = "v1", network = lan, address = "172.8.0.8", routes = by_host,
+  command = { "httpd", "-f", "-p", "3000" } }
+local v2 <close> = luabox.container { name = "v2", network = lan, address = "172.8.0.9", routes = by_host }
+local outside <close> = luabox.container { name = "outside", network = world, address = "10.9.0.2" }
+for _, box in ipairs { host, v1, v2, outside } do box:start() end
+assert(probe.tcp(v1, 3000, { from = host, retries = 50 }).ok)
 
-local on_host <close> = net.socket(host)
-local function machine(ns, link, master, address, gateway)
-  on_host:link_add { kind = "veth", name = link, master = master, up = true, peer = { name = "eth0", netns = ns } }
-  local inside <close> = net.socket(ns)
-  inside:link_set { name = "eth0", up = true }
-  inside:address_add { link = "eth0", address = address }
-  if gateway then inside:route_add { destination = "0.0.0.0/0", gateway = gateway } end
-end
-on_host:link_set { name = "lo", up = true }
-on_host:link_add { kind = "bridge", name = "br0", up = true }
-on_host:address_add { link = "br0", address = "172.8.0.1/24" }
-machine(v1, "veth1", "br0", "172.8.0.8/24", "172.8.0.1")
-machine(v2, "veth2", "br0", "172.8.0.9/24", "172.8.0.1")
-machine(outside, "wan0", nil, "10.9.0.2/24")
-on_host:address_add { link = "wan0", address = "10.9.0.1/24" }
-
-local server <close> = process.spawn { -- luacheck: ignore
-  program = { "httpd", "-f", "-p", "3000" }, join = { v1 }, namespaces = "mnt,pid",
-  steps = { { "propagation", path = "/", flags = "private,rec" }, { "root" }, { "detach_root" } },
-}
-assert(probe.tcp("172.8.0.8", 3000, { from = host, retries = 50 }).ok)
-
-local rules <close> = luabox.nat.new { namespace = host }
+local namespace <close> = luabox.sys.namespace.open("net", host:pid())
+local rules <close> = luabox.nat.new { namespace = namespace }
 -- $ iptables -P FORWARD DROP
 rules:iptables "iptables -P FORWARD DROP"
 
