@@ -253,6 +253,7 @@ MODULES = \
 	luabox.nat_publish \
 	luabox.nat_rules \
 	luabox.nat_switch \
+	luabox.nat_table \
 	luabox.nat_words \
 	luabox.net_place \
 	luabox.network \

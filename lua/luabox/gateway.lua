@@ -7,6 +7,7 @@
 local errors = require "luabox.error"
 local free_subnet = require "luabox.free_subnet"
 local keeper = require "luabox.keeper"
+local nat_table = require "luabox.nat_table"
 local random = require "luabox.random"
 local scope = require "luabox.scope"
 local sys = require("luabox").sys
@@ -123,9 +124,9 @@ local function add_source_rules(operations, self, version, v)
   if self.network.nat then masquerade { saddr = subnet, oifname = { "!=", self.link } } end
 end
 
-local function operations_of(self, owner)
+local function operations_of(self)
   local operations = {
-    { "add", "table", owner = owner },
+    { "add", "table" },
     chain("guard", "filter", "prerouting", "raw"),
     chain("prerouting", "nat", "prerouting", "dstnat"),
     chain("output", "nat", "output", "dstnat"),
@@ -143,27 +144,10 @@ local function operations_of(self, owner)
   return operations
 end
 
--- Before Linux 5.12 a table does not end with the socket that made it: the keeper is told.
-local function make_unowned_table(self, undo)
-  local token = keeper.get():table { family = "inet", name = self.table }
-  local ok, e = pcall(self.nft.apply, self.nft, operations_of(self))
-  if not ok then
-    if errors.is(e) and not e.signal then token:forget() end -- else it may be there
-    error(e, 0)
-  end
-  undo:add(function()
-    self.nft:apply { { "delete", "table", name = self.table } }
-    token:forget()
-  end)
-end
-
 local function make_table(self, undo)
   self.nft = undo:own(sys.nft.socket())
   self.table = "luabox-" .. self.link
-  local ok, e = pcall(self.nft.apply, self.nft, operations_of(self, true))
-  if ok then return end
-  if not errors.is(e) or e.code ~= "EOPNOTSUPP" then error(e, 0) end
-  make_unowned_table(self, undo)
+  nat_table.make(self.nft, operations_of(self), undo)
 end
 
 local function build(self)

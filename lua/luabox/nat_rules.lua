@@ -4,7 +4,7 @@
 -- @module luabox.nat_rules
 
 local errors = require "luabox.error"
-local keeper = require "luabox.keeper"
+local nat_table = require "luabox.nat_table"
 local random = require "luabox.random"
 local rules = require "luabox.iptables_rule"
 local sys = require("luabox").sys
@@ -97,29 +97,8 @@ local function chain_operation(t, chain, verb)
   }
 end
 
--- Before Linux 5.12 a table does not end with the socket that made it. The keeper sees only the run's own namespace.
-local function make_unowned(self, family, name, operations)
-  local token = not self.namespace and keeper.get():table { family = family, name = name }
-  local ok, e = pcall(self.nft.apply, self.nft, operations)
-  if not ok then
-    if token and errors.is(e) and not e.signal then token:forget() end -- else it may be there
-    error(e, 0)
-  end
-  self.undo:add(function()
-    self.nft:apply { { "delete", "table", family = family, name = name } }
-    if token then token:forget() end
-  end)
-end
-
--- Makes a table that ends with the handle; it is the first of the operations.
 local function make_table(self, operations)
-  local first = operations[1]
-  first.owner = true
-  local ok, e = pcall(self.nft.apply, self.nft, operations)
-  if ok then return end
-  if not errors.is(e) or e.code ~= "EOPNOTSUPP" then error(e, 0) end
-  first.owner = nil
-  make_unowned(self, first.family, first.name, operations)
+  nat_table.make(self.nft, operations, self.undo, self.namespace ~= nil)
 end
 
 local function make(self, t)
