@@ -44,14 +44,20 @@ local function error_message(c, icmp, layout)
   if whole then icmp.original = original(c) end
 end
 
+-- What both versions begin with; nil where nothing is behind it that is to be read.
+local function message(c, field, what, names, layouts)
+  local m, whole = fields(c, what, HEADER)
+  c.packet[field] = m
+  m.name = names[m.type]
+  if not whole then return nil end
+  local layout = layouts[m.type]
+  if not layout then return m end
+  error_message(c, m, layout)
+end
+
 local function icmp(c)
-  local m, whole = fields(c, "ICMP header", HEADER)
-  c.packet.icmp = m
-  m.name = ICMP_NAMES[m.type]
-  if not whole then return end
-  local layout = ICMP_ERRORS[m.type]
-  if layout then return error_message(c, m, layout) end
-  if m.type == 0 or m.type == 8 or m.type == 13 or m.type == 14 then fields(c, "ICMP header", ECHO, m) end
+  local m = message(c, "icmp", "ICMP header", ICMP_NAMES, ICMP_ERRORS)
+  if m and (m.type == 0 or m.type == 8 or m.type == 13 or m.type == 14) then fields(c, "ICMP header", ECHO, m) end
 end
 
 -- ---- ICMPv6 ----
@@ -74,16 +80,12 @@ local function neighbour_options(c, m)
 end
 
 local function icmpv6(c)
-  local m, whole = fields(c, "ICMPv6 header", HEADER)
-  c.packet.icmpv6 = m
-  m.name = ICMPV6_NAMES[m.type]
-  if not whole then return end
-  local layout = ICMPV6_ERRORS[m.type]
-  if layout then return error_message(c, m, layout) end
+  local m = message(c, "icmpv6", "ICMPv6 header", ICMPV6_NAMES, ICMPV6_ERRORS)
+  if not m then return end
   if m.type == 128 or m.type == 129 then
     fields(c, "ICMPv6 header", ECHO, m)
   elseif m.type == 135 or m.type == 136 then
-    whole = select(2, fields(c, "ICMPv6 header", NEIGHBOUR, m))
+    local whole = select(2, fields(c, "ICMPv6 header", NEIGHBOUR, m))
     m.padding = nil
     if whole then neighbour_options(c, m) end
   end
