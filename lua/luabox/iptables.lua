@@ -50,8 +50,8 @@ local function check_target(t, rule, line)
   if chain then
     fail(line, "EINVAL", ("'%s' is one of iptables' own chains, to which no rule jumps"):format(target.name))
   end
-  local names = vocabulary.names(vocabulary.targets)
-  table.move(chain_names(t), 1, #chain_names(t), #names + 1, names)
+  local names, chains = vocabulary.names(vocabulary.targets), chain_names(t)
+  table.move(chains, 1, #chains, #names + 1, names)
   fail(line, "ENOENT", ("'%s' is neither a target that luabox knows nor a chain of table %s%s"):format(target.name,
     t.name, kinds.suggestion(target.name, names)))
 end

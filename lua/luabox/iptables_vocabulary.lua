@@ -10,6 +10,16 @@ local values = require "luabox.iptables_values"
 
 local M = {}
 
+--- The names of a table, sorted.
+-- @tparam table t
+-- @treturn {string,...}
+function M.names(t)
+  local names = {}
+  for name in pairs(t) do names[#names + 1] = name end
+  table.sort(names)
+  return names
+end
+
 local function port_options()
   return {
     { name = "--sport", aliases = { "--source-port" }, read = values.ports, selector = "sport", says = "spt" },
@@ -105,10 +115,8 @@ local function read_reject(text, version)
   if REJECTS[version][name] then
     return { value = REJECTS[version][name], text = name, needs_tcp = name == "tcp-reset" }
   end
-  local names = {}
-  for known in pairs(REJECTS[version]) do names[#names + 1] = known end
-  table.sort(names)
-  return nil, ("'%s' is no answer of REJECT; expected one of %s"):format(text, table.concat(names, ", "))
+  return nil, ("'%s' is no answer of REJECT; expected one of %s"):format(text,
+    table.concat(M.names(REJECTS[version]), ", "))
 end
 
 local function verdict(word)
@@ -173,15 +181,5 @@ M.targets = {
     build = function(given) return "redirect", statement("to", given["--to-ports"], given) end,
   },
 }
-
---- The names of a table, sorted.
--- @tparam table t
--- @treturn {string,...}
-function M.names(t)
-  local names = {}
-  for name in pairs(t) do names[#names + 1] = name end
-  table.sort(names)
-  return names
-end
 
 return M
