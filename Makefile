@@ -249,6 +249,7 @@ MODULES = \
 	luabox.names \
 	luabox.nat \
 	luabox.nat_diagnose \
+	luabox.nat_entries \
 	luabox.nat_forward \
 	luabox.nat_publish \
 	luabox.nat_rules \

@@ -10,7 +10,11 @@ local M = {}
 
 -- ---- -S ----
 
-local function counts(record)
+--- What a rule has counted, as far as it was read.
+-- @tparam table record of `luabox.nat_rules`
+-- @treturn integer packets
+-- @treturn integer bytes
+function M.counts(record)
   local counter = record.counter or { packets = 0, bytes = 0 }
   return counter.packets, counter.bytes
 end
@@ -23,7 +27,7 @@ function M.line(record, verbose)
   local matches, target = rules.texts(record.rule)
   local words = { "-A", name_of(record.chain.name) }
   if matches ~= "" then words[#words + 1] = matches end
-  if verbose then words[#words + 1] = ("-c %d %d"):format(counts(record)) end
+  if verbose then words[#words + 1] = ("-c %d %d"):format(M.counts(record)) end
   if target ~= "" then words[#words + 1] = target end
   return table.concat(words, " ")
 end
@@ -109,7 +113,7 @@ local function columns(record, number, command)
   local rule, cells = record.rule, {}
   local function cell(format, ...) cells[#cells + 1] = format:format(...) end
   if command.line_numbers then cell("%-4d", number) end
-  if command.verbose then cell("%5d %5d", counts(record)) end
+  if command.verbose then cell("%5d %5d", M.counts(record)) end
   cell("%-10s %-4s --", rule.target and rule.target.name or "", shown(rule.protocol, "all"))
   if command.verbose then cell(" %-6s %-6s", shown(rule.input, "*"), shown(rule.output, "*")) end
   cell(" %-19s  %-19s ", shown_address(rule.source, record.table.version),

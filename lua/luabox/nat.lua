@@ -8,23 +8,18 @@
 -- only these. What a chain of another table drops (a FORWARD policy of the host's firewall, Docker's rules) is dropped.
 -- @module luabox.nat
 
+local entries = require "luabox.nat_entries"
 local errors = require "luabox.error"
 local iptables = require "luabox.iptables"
-local listing = require "luabox.iptables_listing"
+local nat_publish = require "luabox.nat_publish"
 local nat_rules = require "luabox.nat_rules"
 local nat_words = require "luabox.nat_words"
 local options = require "luabox.options"
 local parse = require "luabox.iptables_parse"
 local scope = require "luabox.scope"
-local sys = require("luabox").sys
 
 local nat_methods = {}
 local nat_mt = { __name = "luabox.nat", __index = nat_methods }
-
--- What masquerade, publish and accept return, and iptables of a rule that it made.
-local rule_mt = { __name = "luabox.nat_rule" }
-
-local records_of = setmetatable({}, { __mode = "k" }) -- of rules and of entries of lists
 
 local M = {}
 
@@ -72,57 +67,6 @@ local function check_open(self, op)
   end
 end
 
--- ---- rules and lists ----
-
-local function new_rule(records, undo)
-  local rule = setmetatable({ undo = undo }, rule_mt)
-  records_of[rule] = records
-  return rule
-end
-
-local function command_of(record)
-  local t = record.table
-  return ("%s%s %s"):format(t.version == 6 and "ip6tables" or "iptables", t.name == "nat" and " -t nat" or "",
-    listing.line(record))
-end
-
---- The lines that make such rules.
-function rule_mt:__tostring()
-  local lines = {}
-  for _, record in ipairs(records_of[self]) do
-    if not record.is_gone then lines[#lines + 1] = command_of(record) end
-  end
-  return table.concat(lines, "\n")
-end
-
-local entry_mt = { __tostring = function(self) return command_of(records_of[self][1]) end }
-
-local function entry_of(record, number)
-  local counter = record.counter or { packets = 0, bytes = 0 }
-  local entry = setmetatable({
-    family = record.table.family, table = record.table.name, chain = record.chain.name, number = number,
-    line = record.text, handle = record.handle, packets = counter.packets, bytes = counter.bytes,
-  }, entry_mt)
-  records_of[entry] = { record }
-  return entry
-end
-
-local function append_entries(list, chains)
-  for _, chain in ipairs(chains) do
-    for i, record in ipairs(chain.rules) do list[#list + 1] = entry_of(record, i) end
-  end
-  return list
-end
-
-local list_mt = {}
-
-function list_mt:__tostring()
-  if self.text then return self.text end
-  local lines = {}
-  for i, entry in ipairs(self) do lines[i] = ("%3d  %s"):format(i, entry) end
-  return table.concat(lines, "\n")
-end
-
 -- ---- lines ----
 
 local LINE = { "string", required = true, min = 1, max = 65536 }
@@ -133,8 +77,8 @@ local function run(self, version, name, line)
   if not command then options.fail(name, nil, problem) end
   check_open(self, name)
   local result, text = iptables.run(self.store, command, line)
-  if text then return setmetatable(append_entries({ text = text }, result), list_mt) end
-  if type(result) == "table" then return new_rule { result } end
+  if text then return entries.append(entries.list(text), result) end
+  if type(result) == "table" then return entries.rule { result } end
   return result
 end
 
@@ -190,7 +134,7 @@ local function add_one(self, where, o, table_name, chain, target, at)
   local change = self.store:change()
   local record = change:add(t, t.chains[chain], rule, at)
   change:commit()
-  return new_rule { record }
+  return entries.rule { record }
 end
 
 local FORWARDING = { [4] = "net/ipv4/ip_forward", [6] = "net/ipv6/conf/all/forwarding" }
@@ -271,29 +215,9 @@ local publish_spec = {
   to = { "address", prefix = "none", required = true },
 }
 
-local function check_maps(maps, to)
-  for _, map in ipairs(maps) do
-    if map.host == 0 then
-      options.fail("publish", "ports", ("'%s': the host's port must be told; 0 is none here"):format(map.text))
-    end
-    if map.address and map.address.version ~= to.version then
-      options.fail("publish", "ports", ("'%s' is not of the same IP as %s"):format(map.text, to))
-    end
-  end
-end
-
--- Nobody is to lose a port to a map, nor to take it meanwhile; only the process's own namespace can be asked.
-local function claim(self, o, undo)
-  if self.namespace then return end
-  local any = o.to.version == 4 and "0.0.0.0" or "::"
-  for _, map in ipairs(o.ports) do
-    undo:own(sys.port.claim { port = map.host, protocol = map.protocol, address = tostring(map.address or any) })
-  end
-end
-
 local function add_maps(self, o, way)
   local change, records = self.store:change(), {}
-  require("luabox.nat_publish").rules(o.ports, o.to, way, function(table_name, chain, words, at)
+  nat_publish.rules(o.ports, o.to, way, function(table_name, chain, words, at)
     local t = self.store:table(o.to.version, table_name)
     local rule = rule_of("publish", o.to.version, table_name, chain, words)
     records[#records + 1] = change:add(t, t.chains[chain], rule, at)
@@ -322,17 +246,17 @@ end
 -- print(rules:publish { ports = { "3033:3000" }, to = "172.18.0.2" })
 function nat_methods:publish(o)
   o = options.check(publish_spec, o, "publish")
-  check_maps(o.ports, o.to)
+  nat_publish.check(o.ports, o.to)
   check_open(self, "publish")
-  local way = require("luabox.nat_publish").way(o.to, self.namespace)
+  local way = nat_publish.way(o.to, self.namespace)
   local undo <close> = scope.new()
-  claim(self, o, undo)
+  if not self.namespace then nat_publish.claim(o.ports, o.to, undo) end -- only the own one can be asked
   switch_on(self, FORWARDING[o.to.version])
   if o.to.version == 4 then
     self.store:guard(way.link)
     switch_on(self, ("net/ipv4/conf/%s/route_localnet"):format(way.link))
   end
-  return new_rule(add_maps(self, o, way), self.undo:own(undo:keep()))
+  return entries.rule(add_maps(self, o, way), self.undo:own(undo:keep()))
 end
 
 -- ---- list and delete ----
@@ -349,28 +273,29 @@ end
 -- assert(rules:list()[1].line == "-i br0 -j ACCEPT")
 function nat_methods:list()
   check_open(self, "list")
-  local list = setmetatable({}, list_mt)
+  local list = entries.list()
   self.store:each_table(function(t)
     local chains = nat_rules.chains(t)
     for _, chain in ipairs(chains) do
       if #chain.rules > 0 then self.store:read(t, chain) end
     end
-    append_entries(list, chains)
+    entries.append(list, chains)
   end)
   return list
 end
 
 local function records_to_delete(self, which)
+  local entry = which
   if math.type(which) == "integer" then
     local list = self:list()
-    if not list[which] then
+    entry = list[which]
+    if not entry then
       errors.raise { op = "delete", subject = "rule " .. which, code = "ENOENT",
         message = ("there are %d"):format(#list) }
     end
-    return records_of[list[which]]
   end
-  local mt = getmetatable(which)
-  if mt == rule_mt or mt == entry_mt then return records_of[which] end
+  local records = entries.records(entry)
+  if records then return records end
   options.fail("delete", nil, "a rule, an entry of list() or its number expected, got " .. type(which))
 end
 
@@ -397,7 +322,7 @@ function nat_methods:delete(which)
     errors.raise { op = "delete", subject = "rule", code = "ENOENT", message = "it is gone already" }
   end
   change:commit()
-  if getmetatable(which) == rule_mt and which.undo then which.undo:close() end
+  if type(which) == "table" and which.undo then which.undo:close() end
 end
 
 --- Removes all rules of the handle, and puts back what it set. A second call does nothing.

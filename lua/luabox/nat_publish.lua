@@ -5,6 +5,7 @@
 
 local address = require "luabox.address"
 local errors = require "luabox.error"
+local options = require "luabox.options"
 local sys = require("luabox").sys
 
 local M = {}
@@ -36,12 +37,16 @@ local function words(...)
   return list
 end
 
+local function at_port(target, port)
+  return (target.version == 6 and "[%s]:%d" or "%s:%d"):format(target, port)
+end
+
 -- What leads the port to the target: of packets that arrive, and of the host's own.
-local function lead(add, map, target, at_port)
+local function lead(add, map, target)
   local of = map.address and not map.address:is_unspecified() and { "-d", tostring(map.address) }
     or "-m addrtype --dst-type LOCAL"
   for _, chain in ipairs { "PREROUTING", "OUTPUT" } do
-    add("nat", chain, words("-p", map.protocol, of, ("--dport %d -j DNAT --to-destination"):format(map.published),
+    add("nat", chain, words("-p", map.protocol, of, ("--dport %d -j DNAT --to-destination"):format(map.host),
       { at_port(target, map.container) }))
   end
 end
@@ -63,8 +68,31 @@ local function let_through(add, map, target)
     ("--sport %d"):format(map.container), rest), 1)
 end
 
-local function at_port(target, port)
-  return (target.version == 6 and "[%s]:%d" or "%s:%d"):format(target, port)
+--- Refuses maps that cannot be made.
+-- @tparam {table,...} maps of `luabox.port_map`
+-- @tparam luabox.address target
+-- @raise an argument error of `publish`
+function M.check(maps, target)
+  for _, map in ipairs(maps) do
+    if map.host == 0 then
+      options.fail("publish", "ports", ("'%s': the host's port must be told; 0 is none here"):format(map.text))
+    end
+    if map.address and map.address.version ~= target.version then
+      options.fail("publish", "ports", ("'%s' is not of the same IP as %s"):format(map.text, target))
+    end
+  end
+end
+
+--- Claims the host's ports, so that nobody loses one to a map, nor takes it meanwhile.
+-- @tparam {table,...} maps
+-- @tparam luabox.address target
+-- @tparam luabox.scope undo gives them back
+-- @raise luabox.error: EADDRINUSE, with the process that has the port
+function M.claim(maps, target, undo)
+  local any = target.version == 4 and "0.0.0.0" or "::"
+  for _, map in ipairs(maps) do
+    undo:own(sys.port.claim { port = map.host, protocol = map.protocol, address = tostring(map.address or any) })
+  end
 end
 
 --- Where a target is.
@@ -84,8 +112,7 @@ end
 -- @tparam function add called with a table, a chain, the words of a rule, and its number or nil
 function M.rules(maps, target, way, add)
   for _, map in ipairs(maps) do
-    map.published = map.host
-    lead(add, map, target, at_port)
+    lead(add, map, target)
     come_back(add, map, target, way)
     let_through(add, map, target)
   end
