@@ -202,6 +202,7 @@ MODULES = \
 	luabox \
 	luabox.address \
 	luabox.address_pool \
+	luabox.columns \
 	luabox.command_line \
 	luabox.complete \
 	luabox.confinement \
@@ -275,6 +276,7 @@ MODULES = \
 	luabox.probe_loop \
 	luabox.probe_ping \
 	luabox.probe_stream \
+	luabox.proc_text \
 	luabox.program_files \
 	luabox.random \
 	luabox.root \

@@ -39,9 +39,10 @@ end
 -- Modules of the library that are parts of others, and fields of luabox once they are loaded. So is what has another
 -- module's name before a '_': container_process.
 local INTERNAL = {
-  command_line = true, complete = true, confinement = true, drawing = true, free_subnet = true, gateway = true,
-  iptables = true, limits = true, missing_library = true, names = true, net_place = true, option_kinds = true,
-  overlay = true, pingall = true, program_files = true, random = true, root = true, route_list = true, show = true,
+  columns = true, command_line = true, complete = true, confinement = true, drawing = true, free_subnet = true,
+  gateway = true, iptables = true, limits = true, missing_library = true, names = true, net_place = true,
+  option_kinds = true, overlay = true, pingall = true, proc_text = true, program_files = true, random = true,
+  root = true, route_list = true, show = true,
 }
 
 local function is_internal(name)

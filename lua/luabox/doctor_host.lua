@@ -4,7 +4,7 @@
 -- @module luabox.doctor_host
 
 local errors = require "luabox.error"
-local look = require "luabox.doctor_look"
+local proc_text = require "luabox.proc_text"
 local sys = require("luabox").sys
 
 local M = {}
@@ -54,7 +54,7 @@ end
 -- @treturn ?string detail
 function M.forwarding()
   local path = "/proc/sys/net/ipv4/ip_forward"
-  local value = look.contents(path)
+  local value = proc_text.contents(path)
   if value == "1" then return "ok", "it is 1 already" end
   local problem = value and unwritable(path) or not value and path .. " is not there"
   if problem then return "missing", problem end
@@ -89,10 +89,7 @@ function M.forward_policy(see)
     if empty then return "missing", ("the policy of chain %s is drop, and it has no rule"):format(list) end
     if #names > 0 then return "cannot tell", ("the policy of chain %s is drop; its rules decide"):format(list) end
   end
-  local legacy = look.contents "/proc/net/ip_tables_names"
-  if ("\n" .. (legacy or "") .. "\n"):find("\nfilter\n", 1, true) then
-    return "cannot tell", "legacy iptables has a table filter"
-  end
+  if proc_text.has_legacy_table "filter" then return "cannot tell", "legacy iptables has a table filter" end
   return "ok"
 end
 
@@ -101,7 +98,7 @@ end
 -- @treturn ?string detail
 function M.ipv6()
   if not sys.file.access "/proc/sys/net/ipv6" then return "missing", "not in this kernel, or off since its start" end
-  if look.contents "/proc/sys/net/ipv6/conf/all/disable_ipv6" == "1" then
+  if proc_text.contents "/proc/sys/net/ipv6/conf/all/disable_ipv6" == "1" then
     return "missing", "net.ipv6.conf.all.disable_ipv6 is 1"
   end
   return "ok"
@@ -136,8 +133,8 @@ end
 
 -- Whether a user, by name or number, has ranges in a file of subordinate ids.
 local function has_ids(path, uid)
-  local name = ("\n" .. (look.contents "/etc/passwd" or "")):match("\n([^:\n]+):[^:\n]*:" .. uid .. ":")
-  for owner in ("\n" .. (look.contents(path) or "")):gmatch "\n([^:\n]+):%d+:%d+" do
+  local name = ("\n" .. (proc_text.contents "/etc/passwd" or "")):match("\n([^:\n]+):[^:\n]*:" .. uid .. ":")
+  for owner in ("\n" .. (proc_text.contents(path) or "")):gmatch "\n([^:\n]+):%d+:%d+" do
     if owner == name or owner == tostring(uid) then return true end
   end
   return false

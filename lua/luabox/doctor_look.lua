@@ -2,6 +2,7 @@
 -- Internal: a part of `luabox.doctor`, for nobody else.
 -- @module luabox.doctor_look
 
+local contents = require("luabox.proc_text").contents
 local errors = require "luabox.error"
 local sys = require("luabox").sys
 
@@ -9,14 +10,6 @@ local M = {}
 
 local see_methods = {}
 local see_mt = { __name = "luabox.doctor_look", __index = see_methods }
-
---- A file's text without the newline at its end; nil if it cannot be read.
--- @string path
--- @treturn ?string
-function M.contents(path)
-  local text = errors.try(sys.file.read, path)
-  return text and (text:gsub("\n$", ""))
-end
 
 -- ---- who and where this is ----
 
@@ -29,14 +22,14 @@ end
 --- Begins to look: the features share what is found out about this process.
 -- @treturn table
 function M.new()
-  local status = M.contents "/proc/self/status" or ""
+  local status = contents "/proc/self/status" or ""
   local self = setmetatable({
     release = sys.system.uname().release, machine = sys.system.uname().machine, uid = sys.system.uid(),
     capabilities = effective_set(),
     filtered = (status:match "\nSeccomp:%s*(%d)" or "0") ~= "0",
     no_new_privs = status:match "\nNoNewPrivs:%s*(%d)" == "1",
     -- The initial user namespace maps all the ids that there are.
-    nested = not (M.contents "/proc/self/uid_map" or "4294967295"):find("4294967295", 1, true),
+    nested = not (contents "/proc/self/uid_map" or "4294967295"):find("4294967295", 1, true),
   }, see_mt)
   self.privileged = self.capabilities.sys_admin and self.capabilities.net_admin or false
   return self
@@ -79,7 +72,7 @@ end
 -- name → the file it is in, from lists whose lines begin with the one or the other.
 local function read_list(path)
   local set = {}
-  for first in ("\n" .. (M.contents(path) or "")):gmatch("\n([^%s:]+)") do
+  for first in ("\n" .. (contents(path) or "")):gmatch("\n([^%s:]+)") do
     local name = first:match("[^/]+$"):gsub("%.ko.*$", ""):gsub("-", "_")
     set[name] = first
   end
@@ -95,7 +88,7 @@ local function read_modules(see)
     loaded = read_list "/proc/modules",
     builtin = read_list(directory .. "/modules.builtin"),
     files = read_list(directory .. "/modules.dep"),
-    closed = M.contents "/proc/sys/kernel/modules_disabled" == "1",
+    closed = contents "/proc/sys/kernel/modules_disabled" == "1",
   }
 end
 
@@ -162,7 +155,7 @@ end
 -- @treturn function
 function M.filesystem(name, module)
   return function(see)
-    local list = M.contents "/proc/filesystems"
+    local list = contents "/proc/filesystems"
     if not list then return "cannot tell", "/proc/filesystems cannot be read" end
     if (list .. "\n"):find("\t" .. name .. "\n", 1, true) then return "ok" end
     local status, detail

@@ -4,7 +4,7 @@
 -- @module luabox.doctor_try
 
 local errors = require "luabox.error"
-local look = require "luabox.doctor_look"
+local proc_text = require "luabox.proc_text"
 local sys = require("luabox").sys
 
 local M = {}
@@ -32,7 +32,7 @@ end
 local function read_type(type)
   if not sys.file.access "/proc/self/ns" then return "cannot tell", "/proc is not mounted" end
   if not sys.file.access("/proc/self/ns/" .. type) then return "missing", "this kernel has none" end
-  if look.contents(("/proc/sys/user/max_%s_namespaces"):format(type)) == "0" then
+  if proc_text.contents(("/proc/sys/user/max_%s_namespaces"):format(type)) == "0" then
     return "missing", ("user.max_%s_namespaces is 0"):format(type)
   end
 end
@@ -52,7 +52,7 @@ function M.user_namespace(see)
   local status, detail = read_type "user"
   if status then return status, detail end
   for _, refusal in ipairs(see.capabilities.sys_admin and {} or REFUSALS) do
-    if look.contents(refusal[1]) == refusal[2] then return "missing", refusal[3] end
+    if proc_text.contents(refusal[1]) == refusal[2] then return "missing", refusal[3] end
   end
   local ok, e = in_child("user", nothing)
   if not ok then return "missing", words(e.code or e.message) end

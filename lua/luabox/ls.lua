@@ -1,5 +1,6 @@
 --- `luabox ls`: the namespaces that there are, in lsns's columns.
 -- @module luabox.ls
+local columns = require "luabox.columns"
 local command_line = require "luabox.command_line"
 local json = require "luabox.json"
 local ns = require "luabox.ns"
@@ -91,38 +92,21 @@ local function cell(entry, column)
   return value == nil and "" or (tostring(value):gsub("%c", "?")) -- a name may hold what moves a terminal's cursor
 end
 
-local function widths_of(rows, columns, bare)
-  local widths = {}
-  for i, column in ipairs(columns) do
-    widths[i] = bare and 0 or #column
-    for _, entry in ipairs(rows) do widths[i] = math.max(widths[i], utf8.len(cell(entry, column)) or 0) end
-  end
-  return widths
-end
-
-local function line(columns, widths, text_of)
-  local parts = {}
-  for i, column in ipairs(columns) do
-    local text = text_of(column)
-    local blanks = (" "):rep(widths[i] - (utf8.len(text) or #text))
-    parts[i] = COLUMNS[column][2] and blanks .. text or i < #columns and text .. blanks or text
-  end
-  return (table.concat(parts, " "):gsub("%s+$", ""))
-end
-
-local function print_table(rows, columns, bare)
-  local widths = widths_of(rows, columns, bare)
-  if not bare then print(line(columns, widths, function(column) return column end)) end
+local function print_table(rows, names, bare)
+  local lines = bare and {} or { names }
   for _, entry in ipairs(rows) do
-    print(line(columns, widths, function(column) return cell(entry, column) end))
+    local cells = {}
+    for i, name in ipairs(names) do cells[i] = cell(entry, name) end
+    lines[#lines + 1] = cells
   end
+  for _, line in ipairs(columns.lines(lines, " ", function(i) return COLUMNS[names[i]][2] end)) do print(line) end
 end
 
-local function print_json(what, rows, columns)
+local function print_json(what, rows, names)
   local list = {}
   for i, entry in ipairs(rows) do
     list[i] = {}
-    for _, column in ipairs(columns) do list[i][column:lower()] = entry[COLUMNS[column][1]] end
+    for _, column in ipairs(names) do list[i][column:lower()] = entry[COLUMNS[column][1]] end
   end
   print(json.encode { [what] = list })
 end
@@ -137,11 +121,11 @@ function M.main(arguments)
   local ok, rows = pcall(o.one and ns.processes or ns.list,
     o.one or { types = o.types, pid = o.pid, held = o.held })
   if not ok then return command_line.fail("ls", rows, 1) end
-  local columns = o.columns or (o.one and OF_ONE or DEFAULT)
+  local names = o.columns or (o.one and OF_ONE or DEFAULT)
   if o.json then
-    print_json(o.one and "processes" or "namespaces", rows, columns)
+    print_json(o.one and "processes" or "namespaces", rows, names)
   else
-    print_table(rows, columns, o.bare)
+    print_table(rows, names, o.bare)
   end
   return 0
 end

@@ -3,6 +3,7 @@
 -- @module luabox.map_read
 local errors = require "luabox.error"
 local map_nat = require "luabox.map_nat"
+local proc_text = require "luabox.proc_text"
 local sys = require("luabox").sys
 
 local M = {}
@@ -70,8 +71,7 @@ local OLD = "that of the older iptables is not read; `iptables-legacy -t nat -S`
 
 -- The iptables before nftables keeps its rules elsewhere.
 local function old_rules(pid)
-  local ok, names = pcall(sys.file.read, ("/proc/%s/net/ip_tables_names"):format(pid))
-  return ok and ("\n" .. names):find "\nnat\n" and OLD or nil
+  return proc_text.has_legacy_table("nat", pid) and OLD or nil
 end
 
 --- Reads NAT and port maps.

@@ -8,6 +8,7 @@ local errors = require "luabox.error"
 local free_subnet = require "luabox.free_subnet"
 local forward = require "luabox.nat_forward"
 local options = require "luabox.options"
+local proc_text = require "luabox.proc_text"
 local sys = require("luabox").sys
 
 local M = {}
@@ -15,11 +16,6 @@ local M = {}
 local report_mt = { __name = "luabox.nat_diagnose" }
 
 -- ---- what is looked at ----
-
-local function contents(path)
-  local text = errors.try(sys.file.read, path)
-  return text and (text:gsub("%s+$", ""))
-end
 
 -- IPv4's routes to somewhere, and the links of those to everywhere.
 local function read_routes(see)
@@ -77,7 +73,7 @@ end
 -- ---- sysctls ----
 
 local function look_at_forwarding(see)
-  local all = contents "/proc/sys/net/ipv4/ip_forward"
+  local all = proc_text.contents "/proc/sys/net/ipv4/ip_forward"
   if all == "0" then
     set_sysctl(see, "ip_forward", "net.ipv4.ip_forward", 1,
       "the host is no router: net.ipv4.ip_forward is 0, and what is not for itself is dropped", true)
@@ -106,7 +102,7 @@ end
 
 -- The larger one of all's and the link's holds.
 local function look_at_reverse_path(see)
-  local all = tonumber(contents "/proc/sys/net/ipv4/conf/all/rp_filter") or 0
+  local all = tonumber(proc_text.contents "/proc/sys/net/ipv4/conf/all/rp_filter") or 0
   for name, link in pairs(see.links) do
     local mode = math.max(all, link.ipv4 and link.ipv4.rp_filter or 0)
     local to, by = other_way(see, name)
@@ -119,7 +115,7 @@ local function look_at_reverse_path(see)
 end
 
 local function look_at_bridges(see, drops)
-  if contents "/proc/sys/net/bridge/bridge-nf-call-iptables" ~= "1" or not drops then return end
+  if proc_text.contents "/proc/sys/net/bridge/bridge-nf-call-iptables" ~= "1" or not drops then return end
   for name, link in pairs(see.links) do
     if link.kind == "bridge" then
       return set_sysctl(see, "br_netfilter", "net.bridge.bridge-nf-call-iptables", 0,
@@ -185,10 +181,8 @@ end
 
 -- ---- the firewall ----
 
--- The table of legacy iptables is seen by its name alone.
 local function look_at_legacy(see)
-  local names = contents "/proc/net/ip_tables_names" or ""
-  if not ("\n" .. names .. "\n"):find("\nfilter\n", 1, true) then return end
+  if not proc_text.has_legacy_table "filter" then return end
   local link = see.inner[1] or "br0"
   find(see, { code = "legacy", certain = false,
     what = "there are tables of the legacy iptables beside nftables: what their FORWARD drops is dropped, and nft does "

@@ -1,6 +1,7 @@
 --- What /proc and the mounts tell of namespaces.
 -- Internal: a part of `luabox.ns` and `luabox.map`, for nobody else.
 -- @module luabox.ns_look
+local contents = require("luabox.proc_text").contents
 local sys = require("luabox").sys
 
 local M = {}
@@ -14,17 +15,12 @@ function M.parse_link(text)
   return type, math.tointeger(id)
 end
 
-local function contents(path)
-  local ok, text = pcall(sys.file.read, path)
-  return ok and text or ""
-end
-
 --- The program and its arguments; a kernel thread, and one that is ending, has but its name.
 -- @tparam integer pid
 -- @tparam string name
 -- @treturn string
 function M.command_of(pid, name)
-  local text = contents(("/proc/%d/cmdline"):format(pid)):gsub("%z+$", ""):gsub("%c", " ")
+  local text = (contents(("/proc/%d/cmdline"):format(pid)) or ""):gsub("%z+$", ""):gsub("%c", " ")
   return text ~= "" and text or name
 end
 
@@ -32,7 +28,7 @@ end
 -- @treturn {[integer]=string} uid → name
 function M.user_names()
   local names = {}
-  for name, uid in contents("/etc/passwd"):gmatch "([^:\n]+):[^:\n]*:(%d+):[^\n]*" do
+  for name, uid in (contents "/etc/passwd" or ""):gmatch "([^:\n]+):[^:\n]*:(%d+):[^\n]*" do
     names[tonumber(uid)] = names[tonumber(uid)] or name
   end
   return names

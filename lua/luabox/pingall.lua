@@ -1,6 +1,7 @@
 --- Each member of a network asks each other one: `network:pingall`.
 -- Internal: a part of `luabox.network`, for nobody else.
 -- @module luabox.pingall
+local columns = require "luabox.columns"
 local loop = require "luabox.probe_loop"
 local options = require "luabox.options"
 local ping = require "luabox.probe_ping"
@@ -52,21 +53,13 @@ local result_mt = { __name = "luabox.pingall" }
 
 -- Who asks at the left, who is asked on top, in milliseconds.
 function result_mt:__tostring()
-  local lines, widths, columns = {}, {}, { "ms", table.unpack(self.names) }
+  local rows = { { "ms", table.unpack(self.names) } }
   for i, name in ipairs(self.names) do
-    lines[i] = { name }
-    for j, asked in ipairs(self.names) do lines[i][j + 1] = cell_text(self.matrix[name][asked]) end
+    local row = { name }
+    for j, asked in ipairs(self.names) do row[j + 1] = cell_text(self.matrix[name][asked]) end
+    rows[i + 1] = row
   end
-  table.insert(lines, 1, columns)
-  for _, line in ipairs(lines) do
-    for i, text in ipairs(line) do widths[i] = math.max(widths[i] or 0, #text) end
-  end
-  for i, line in ipairs(lines) do
-    for j, text in ipairs(line) do
-      line[j] = j == 1 and text .. (" "):rep(widths[1] - #text) or (" "):rep(widths[j] - #text) .. text
-    end
-    lines[i] = table.concat(line, "  ")
-  end
+  local lines = columns.lines(rows, "  ", function(i) return i > 1 end)
   lines[#lines + 1] = ("%d of %d answered"):format(self.received, self.sent)
   return table.concat(lines, "\n")
 end
