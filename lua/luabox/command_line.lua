@@ -1,8 +1,13 @@
 --- What luabox's own commands do alike: help, and what they say of wrong arguments.
--- Internal: a part of `luabox.enter`, `luabox.ls` and `luabox.map_command`, for nobody else.
+-- Internal: a part of `luabox.doctor`, `luabox.enter`, `luabox.gc`, `luabox.ls` and `luabox.map_command`, for nobody
+-- else.
 -- @module luabox.command_line
 
 local M = {}
+
+local function is_help(word)
+  return word == "--help" or word == "-h"
+end
 
 --- Says what went wrong.
 -- @tparam string command "ls"
@@ -23,13 +28,33 @@ end
 -- @treturn ?table the options; nil after help or an error
 -- @treturn[2] integer the exit status then
 function M.read(command, usage, read, arguments)
-  if arguments[1] == "--help" or arguments[1] == "-h" then
+  if is_help(arguments[1]) then
     io.stdout:write(usage)
     return nil, 0
   end
   local o, problem = read(arguments)
   if o then return o end
   return nil, M.fail(command, problem, 2, usage)
+end
+
+--- Reads the arguments of a command that takes flags alone.
+-- @tparam string command "gc"
+-- @tparam string usage
+-- @tparam {[string]=string} flags "--dry-run" → the option that it sets
+-- @tparam {string,...} arguments
+-- @treturn ?table the options; nil after help or an error
+-- @treturn[2] integer the exit status then
+function M.flags(command, usage, flags, arguments)
+  local o = {}
+  for _, word in ipairs(arguments) do
+    if is_help(word) then
+      io.stdout:write(usage)
+      return nil, 0
+    end
+    if not flags[word] then return nil, M.fail(command, ("unknown argument '%s'"):format(word), 2, usage) end
+    o[flags[word]] = true
+  end
+  return o
 end
 
 return M

@@ -3,6 +3,7 @@
 -- It changes nothing, needs no privilege, and tells what it cannot tell. `check` gives what the command prints.
 -- @module luabox.doctor
 
+local command_line = require "luabox.command_line"
 local features = require "luabox.doctor_features"
 local json = require "luabox.json"
 local look = require "luabox.doctor_look"
@@ -162,20 +163,10 @@ Exit status: 0 if luabox's main job can run here by this user, 1 if not, 2 for w
 -- @usage assert(luabox.doctor.main { "--help" } == 0)
 function M.main(arguments)
   local function write(text) io.stdout:write(text) end
-  local as_json = false
-  for _, argument in ipairs(arguments) do
-    if argument == "--help" or argument == "-h" then
-      write(USAGE)
-      return 0
-    elseif argument == "--json" then
-      as_json = true
-    else
-      io.stderr:write(("luabox doctor: unknown argument '%s'\n"):format(argument), USAGE)
-      return 2
-    end
-  end
+  local o, status = command_line.flags("doctor", USAGE, { ["--json"] = "json" }, arguments)
+  if not o then return status end
   local rows, can_run, summary, here = M.check()
-  if as_json then
+  if o.json then
     write(json.encode { here = here, features = rows, can_run = can_run, summary = summary } .. "\n")
   else
     print_table(write, rows, summary, here)

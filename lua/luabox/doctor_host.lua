@@ -140,21 +140,15 @@ local function has_ids(path, uid)
   return false
 end
 
-local function is_in_path(program)
-  for directory in (os.getenv "PATH" or ""):gmatch "[^:]+" do
-    if sys.file.access(directory .. "/" .. program, "execute") then return true end
-  end
-  return false
-end
-
 --- Looks whether more than the user's own id can be mapped into a user namespace.
 -- @tparam table see
 -- @treturn string status
 -- @treturn ?string detail
 function M.subordinate_ids(see)
   if #see:lacking "setuid,setgid" == 0 and not see.nested then return "ok", "this user may map any id" end
+  local in_path = require("luabox.program_files").in_path
   for _, kind in ipairs { "uid", "gid" } do
-    if not is_in_path("new" .. kind .. "map") then return "missing", ("new%smap is not in PATH"):format(kind) end
+    if not in_path("new" .. kind .. "map") then return "missing", ("new%smap is not in PATH"):format(kind) end
     if not has_ids("/etc/sub" .. kind, see.uid) then
       return "missing", ("/etc/sub%s has no range of this user"):format(kind)
     end
@@ -174,23 +168,23 @@ function M.libraries()
   return "ok"
 end
 
---- Looks for the library that is loaded when it is first used.
--- @treturn string status
--- @treturn ?string detail
-function M.libpcap()
-  local _, e = errors.try(sys.pcap.read, "/") -- it is no file, but that is known only after the library
+-- A library that is loaded when it is first used. What it is given is not what it should be, but that is known only
+-- after the library.
+local function library(use, ...)
+  local _, e = errors.try(use, ...)
   if e.code == "ELIBACC" then return "missing", e.message end
   return "ok"
 end
 
---- The same of libarchive.
+--- Looks for libpcap.
 -- @treturn string status
 -- @treturn ?string detail
-function M.libarchive()
-  local _, e = errors.try(sys.tar.unpack, "/", "/proc") -- neither is what it should be
-  if e.code == "ELIBACC" then return "missing", e.message end
-  return "ok"
-end
+function M.libpcap() return library(sys.pcap.read, "/") end
+
+--- Looks for libarchive.
+-- @treturn string status
+-- @treturn ?string detail
+function M.libarchive() return library(sys.tar.unpack, "/", "/proc") end
 
 --- Looks at the kernel's version.
 -- @int major

@@ -252,6 +252,7 @@ local function add_needed(search, object, list)
   end
 end
 
+local path_argument = { "string", min = 1, required = true }
 local root_argument = { "string", min = 1, pattern = "^/", says = "is not an absolute path" }
 
 local search_methods = {}
@@ -263,7 +264,7 @@ local search_mt = { __name = "luabox.elf_search", __index = search_methods }
 -- @treturn {table,...}
 -- @raise luabox.error: ENOENT, EACCES, ENOEXEC
 function search_methods:dependencies(path)
-  path = options.argument({ "string", min = 1, required = true }, path, "dependencies")
+  path = options.argument(path_argument, path, "dependencies")
   local elf, list = M.read(path, self.root), {}
   if not elf then return list end
   local interpreter = elf.interpreter
@@ -300,7 +301,7 @@ end
 -- @usage
 -- for _, library in ipairs(luabox.elf.dependencies "/bin/sh") do print(library.name, library.path or "missing") end
 function M.dependencies(path, root)
-  path = options.argument({ "string", min = 1, required = true }, path, "dependencies")
+  path = options.argument(path_argument, path, "dependencies")
   root = options.argument(root_argument, root, "dependencies", 2)
   return M.search(root):dependencies(path)
 end

@@ -4,6 +4,7 @@
 -- on only where it means the same as when it was written: a pid only with its start time and in its pid namespace,
 -- and after a restart of the machine only files and directories, since all else is gone.
 -- @module luabox.gc
+local command_line = require "luabox.command_line"
 local options = require "luabox.options"
 local sys = require "luabox.sys.keeper"
 
@@ -188,25 +189,16 @@ Removes what killed runs of luabox left (cgroups, processes, sysctls, pinned nam
   --quiet    say only what cannot be removed
 ]]
 
+local FLAGS = { ["--dry-run"] = "dry_run", ["--quiet"] = "quiet" }
+
 --- The command line.
 -- @tparam {string,...} arguments
 -- @treturn int the exit status: 0; 2 for wrong arguments
 -- @usage assert(luabox.gc.main { "--dry-run", "--quiet" } == 0)
 function M.main(arguments)
-  local o = { write = function(line) io.stdout:write(line) end }
-  for _, argument in ipairs(arguments) do
-    if argument == "--help" or argument == "-h" then
-      io.stdout:write(USAGE)
-      return 0
-    elseif argument == "--dry-run" then
-      o.dry_run = true
-    elseif argument == "--quiet" then
-      o.quiet = true
-    else
-      io.stderr:write(("luabox gc: unknown argument '%s'\n"):format(argument), USAGE)
-      return 2
-    end
-  end
+  local o, status = command_line.flags("gc", USAGE, FLAGS, arguments)
+  if not o then return status end
+  o.write = function(line) io.stdout:write(line) end
   M.run(o)
   return 0
 end

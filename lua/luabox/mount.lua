@@ -3,7 +3,6 @@
 local description = require "luabox.container_description"
 local options = require "luabox.options"
 local root_steps = require "luabox.root"
-local scope = require "luabox.scope"
 
 local M = {}
 
@@ -72,8 +71,7 @@ function M.docker(root, o)
     d.mounts[#d.mounts + 1] = mount
   end
   d.binds_files, d.bound_devices, d.serves_again = true, d.bind_devices, true
-  local undo <close> = scope.new()
-  return root_steps.steps(d, root_steps.layers(d, undo))
+  return root_steps.steps(d, root_steps.layers(d))
 end
 
 return M

@@ -5,6 +5,7 @@ local errors = require "luabox.error"
 local kinds = require "luabox.option_kinds"
 local look = require "luabox.ns_look"
 local options = require "luabox.options"
+local scope = require "luabox.scope"
 local sys = require("luabox").sys
 
 local M = {}
@@ -176,7 +177,7 @@ local pid_argument = { "integer", min = 1, max = 2147483647, required = true }
 function M.enter(pid, o)
   pid = options.argument(pid_argument, pid, "enter")
   o = options.check(enter_options, o or {}, "enter", 2)
-  local undo <close> = require("luabox.scope").new()
+  local undo <close> = scope.new()
   local target = hold(pid, o, undo)
   local chroot, chdir = sys.mount.chroot, sys.file.chdir -- in there no module may be found
   if target.types ~= "" then sys.namespace.enter(target.pidfd, target.types) end
@@ -184,12 +185,15 @@ function M.enter(pid, o)
   if target.cwd then chdir(target.cwd) end
 end
 
-local function spawn_options(pid, o, undo)
+-- Starts a process there; `spawn` says what it is to do.
+local function spawn_in(pid, o, spawn)
+  local undo <close> = scope.new()
   local target, steps = hold(pid, o, undo), {}
   if target.root then steps[#steps + 1] = { "chroot", fd = target.root } end
   if target.cwd then steps[#steps + 1] = { "chdir", fd = target.cwd } end
-  local join = target.types ~= "" and { { pidfd = target.pidfd, types = target.types } } or nil
-  return { join = join, steps = steps }
+  spawn.join = target.types ~= "" and { { pidfd = target.pidfd, types = target.types } } or nil
+  spawn.steps = steps
+  return sys.process.spawn(spawn)
 end
 
 --- Calls a Lua function in namespaces of a process, in a process of its own; this one stays where it is.
@@ -208,10 +212,7 @@ function M.call(pid, o, f, ...)
   pid = options.argument(pid_argument, pid, "call")
   o = options.check(enter_options, o or {}, "call", 2)
   options.argument({ "function", required = true }, f, "call", 3)
-  local undo <close> = require("luabox.scope").new()
-  local spawn = spawn_options(pid, o, undo)
-  spawn.body, spawn.args = f, table.pack(...)
-  local process <close> = sys.process.spawn(spawn)
+  local process <close> = spawn_in(pid, o, { body = f, args = table.pack(...) })
   return process:result()
 end
 
@@ -226,10 +227,7 @@ function M.run(pid, o, program)
   pid = options.argument(pid_argument, pid, "run")
   o = options.check(enter_options, o or {}, "run", 2)
   options.argument({ "list", of = { "string" }, min = 1, required = true }, program, "run", 3)
-  local undo <close> = require("luabox.scope").new()
-  local spawn = spawn_options(pid, o, undo)
-  spawn.program = program
-  local process <close> = sys.process.spawn(spawn)
+  local process <close> = spawn_in(pid, o, { program = program })
   return process:wait()
 end
 
@@ -290,7 +288,7 @@ function M.create(name)
       hint = ("luabox.ns.delete(%q) removes the one that is there"):format(name) }
   end
   make_directory()
-  local undo <close> = require("luabox.scope").new()
+  local undo <close> = scope.new()
   local ns = undo:own(sys.namespace.create "net")
   ns:pin(path)
   undo:forget()

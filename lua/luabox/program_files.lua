@@ -1,6 +1,6 @@
 --- The files that programs take to run, found and not touched: loaders, libraries, the interpreters of scripts, and
 -- what leads to each, directory by directory and link by link, as it is on the host.
--- Internal: a part of `luabox.rootfs`, for nobody else.
+-- Internal: a part of `luabox.rootfs` and `luabox.doctor`, for nobody else.
 -- @module luabox.program_files
 local elf = require "luabox.elf"
 local errors = require "luabox.error"
@@ -82,8 +82,10 @@ local function is_file(path)
   return file.access(path) and file.stat(path).type == "file"
 end
 
--- The program of this name in PATH, or nil.
-local function in_path(name)
+--- Looks for a program in PATH.
+-- @tparam string name without a slash
+-- @treturn ?string its path
+function M.in_path(name)
   for directory in (os.getenv "PATH" or "/usr/bin:/bin"):gmatch "[^:]+" do
     local path = directory .. "/" .. name
     if directory:find "^/" and is_file(path) and file.access(path, "execute") then return path end
@@ -126,7 +128,7 @@ local function add_interpreter(self, path, line)
   if not interpreter:find "/env$" then return end
   for word in rest:gmatch "%S+" do
     if not word:find "^%-" and not word:find "=" then
-      local found = word:find "/" and word or in_path(word)
+      local found = word:find "/" and word or M.in_path(word)
       if not found then refuse("ENOENT", path, "its interpreter '%s' is not in PATH", nil, word) end
       return add_program(self, found)
     end
@@ -153,7 +155,7 @@ end
 
 local function find_program(name)
   if not name:find "/" then
-    local path = in_path(name)
+    local path = M.in_path(name)
     if path then return path end
     refuse("ENOENT", name, "no such program in PATH '%s'", "name it with its directory", os.getenv "PATH" or "")
   end

@@ -213,7 +213,7 @@ end
 
 --- What the root is made of, as the container's user namespace is to see it.
 -- @tparam table d a container's description
--- @tparam luabox.scope undo holds what was opened for the start
+-- @tparam ?luabox.scope undo holds what was opened for the start, with `uid_map`
 -- @treturn {string|luabox.mount,...} directories and detached trees, the topmost first; none: the default root, which
 --   is made in the container
 -- @raise luabox.error: a file system that cannot show other owners

@@ -25,9 +25,8 @@ local function empty(root, path)
 end
 
 --- The option `to` of what makes a root. A record of the keeper is one line.
-M.TO = { "string", min = 1, max = 4000, check = function(path)
-  if not path:find "^/" then return nil, ("'%s' is not an absolute path"):format(path) end
-  if path:find "[\n\0]" then return nil, "contains a newline or a zero byte" end
+M.TO = { "string", min = 1, max = 4000, pattern = "^/", says = "is not an absolute path", check = function(path)
+  if path:find "\n" then return nil, "contains a newline" end
   return path
 end }
 
