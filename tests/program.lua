@@ -51,6 +51,7 @@ signal=$1 directory=$2
 shift 2
 mkfifo "$directory/input"
 exec 3<>"$directory/input"
+: >"$directory/out" # it is looked at before the command may have begun
 export SIGNALS="$directory"
 env --default-signal "$@" <&3 >"$directory/out" 2>"$directory/err" 3>&- &
 pid=$!
