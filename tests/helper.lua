@@ -48,6 +48,21 @@ local function require_nothing_left(before, what)
   if #lines > 0 then error(what .. " left a difference:\n" .. table.concat(lines, "\n"), 0) end
 end
 
+-- busted keeps only the last function that a test gives to `finally`; here all are called, the last first.
+local function keep_all(env)
+  local set, functions = env.finally, {}
+  local function call_all()
+    local f <const> = table.remove(functions)
+    if not f then return end
+    local _ <close> = setmetatable({}, { __close = call_all }) -- also after an error
+    f()
+  end
+  function env.finally(f)
+    functions[#functions + 1] = f
+    set(call_all)
+  end
+end
+
 local before_test, before_file
 
 busted.subscribe({ "file", "start" }, function()
@@ -68,6 +83,7 @@ busted.subscribe({ "test", "start" }, function(element)
   if reason and element.run then
     element.run = function() element.env.pending(reason) end
   end
+  keep_all(element.env)
   before_test = leaks.snapshot()
   return nil, true
 end)

@@ -9,6 +9,9 @@ local SYSCTLS = {
   "net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding", "kernel/hostname", "kernel/domainname",
 }
 
+-- What iproute2, runc and iptables make once, and keep.
+local OF_OTHERS = { ["/run/netns"] = true, ["/run/runc"] = true, ["/run/xtables.lock"] = true }
+
 -- None of what is no directory, or is one no more.
 local function entries(directory)
   local names = {}
@@ -75,6 +78,21 @@ function sources.directory(add)
   add(lfs.currentdir())
 end
 
+local temporary = {} -- that this process was given a name for
+local tmpname = os.tmpname
+
+function os.tmpname() -- luacheck: ignore
+  local name = tmpname()
+  temporary[#temporary + 1] = name
+  return name
+end
+
+sources["temporary file"] = function(add)
+  for _, name in ipairs(temporary) do
+    if lfs.symlinkattributes(name) then add(name) end
+  end
+end
+
 local private = {}
 
 function private.process(add)
@@ -126,10 +144,11 @@ private["network namespace"] = function(add)
   for _, name in ipairs(entries("/run/netns")) do add(name) end
 end
 
-private["state file"] = function(add)
+-- /run and /tmp are the sandbox's own; what a test has in a directory that it removes later is its business.
+function private.file(add)
   for _, directory in ipairs { "/run", "/tmp" } do
     walk(directory, lfs.attributes(directory, "dev"), function(path)
-      if path:find "luabox" then add(path) end
+      if path:find "luabox" or path:find "^/[^/]+/[^/]+$" and not OF_OTHERS[path] then add(path) end
     end)
   end
 end

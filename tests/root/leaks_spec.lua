@@ -18,6 +18,19 @@ local function seen_command(expected, make, unmake)
   assert_seen(expected, function() run(make) end, function() run(unmake) end)
 end
 
+describe("finally", function()
+  local called = {}
+
+  it("may be called more than once", function()
+    finally(function() called[#called + 1] = "first" end)
+    finally(function() called[#called + 1] = "second" end)
+  end)
+
+  it("undoes all, the last first", function()
+    assert.same({ "second", "first" }, called)
+  end)
+end)
+
 describe("leak check #root", function()
   it("sees an open descriptor", function()
     local file
@@ -64,7 +77,13 @@ describe("leak check #root", function()
   end)
 
   it("sees a file of state", function()
-    seen_command("+ state file /run/luabox/x", "mkdir /run/luabox && touch /run/luabox/x", "rm -r /run/luabox")
+    seen_command("+ file /run/luabox/x", "mkdir /run/luabox && touch /run/luabox/x", "rm -r /run/luabox")
+  end)
+
+  it("sees a file in /tmp, and one of os.tmpname anywhere", function()
+    seen_command("+ file /tmp/other", "touch /tmp/other", "rm /tmp/other")
+    local path
+    assert_seen("+ temporary file /tmp/lua_", function() path = os.tmpname() end, function() os.remove(path) end)
   end)
 
   it("sees a changed sysctl", function()

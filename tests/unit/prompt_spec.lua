@@ -2,17 +2,18 @@
 if os.getenv("LUABOX_UNDER") ~= "luabox" then return end
 local program = require "program"
 
--- Talks to a prompt whose home is empty; returns what the terminal showed, its end, and the home.
-local function talk(lines)
+-- Talks to a prompt with an empty home; returns what the terminal showed, its end, and what a command says in the home.
+local function talk(lines, command)
   local home, remove = program.directory()
-  finally(remove)
   local path = program.path
   program.path = "env"
   local arguments = { "HOME=" .. home, "XDG_STATE_HOME=", "TERM=dumb", "LC_ALL=C.UTF-8", path }
   local out, err, status = program.terminal(arguments, lines)
   program.path = path
+  local said = command and program.shell("cd " .. home .. " && " .. command)
+  remove()
   assert.equal("", err)
-  return out:gsub("\r", ""), status, home
+  return out:gsub("\r", ""), status, said
 end
 
 local function answer(line, expected)
@@ -64,9 +65,9 @@ describe("the prompt on a terminal", function()
   end)
 
   it("remembers lines in a file that is its owner's", function()
-    local _, _, home = talk { "> ", "first = 1\\n", "> ", "\\x04" }
-    local out = program.shell("stat -c %a " .. home .. "/.luabox_history; cat " .. home .. "/.luabox_history")
-    assert.matches("^600\n.*first", out)
+    local look = "stat -c %a .luabox_history; cat .luabox_history"
+    local _, _, said = talk({ "> ", "first = 1\\n", "> ", "\\x04" }, look)
+    assert.matches("^600\n.*first", said)
   end)
 
   it("ends by SIGTERM and SIGHUP", function()
