@@ -10,6 +10,7 @@ package.path = "tests/fuzz/?.lua;tests/?.lua;" .. package.path
 
 local documented = require "documented"
 local generator = require "generator"
+local option = require("trials").option
 
 local process = require "luabox.sys.process"
 local system = require "system"
@@ -234,13 +235,6 @@ local function work(seed, first, count)
 end
 
 -- ---- the supervisor ----
-
-local function option(name, otherwise)
-  for i, word in ipairs(arg) do
-    if word == name then return math.tointeger(arg[i + 1]) end
-  end
-  return otherwise
-end
 
 -- The machine's root, with a throw-away layer over it, and nothing else of it that could be written to.
 local function steps(tree)
