@@ -54,6 +54,22 @@ local function hold_time(what, rows, name, bar)
   end
 end
 
+-- Samples the milliseconds from the start to the exit of a command, so many times.
+local function times_of(command, runs, prepare)
+  return function()
+    local times = measure.process(command, runs, prepare)
+    return times and { time = times }
+  end
+end
+
+-- Samples the numbers that a command prints.
+local function numbers_of(field, command)
+  return function()
+    local list = measure.numbers(command .. " 2>/dev/null")
+    return list and list[1] and { [field] = list }
+  end
+end
+
 -- ---- a container's start to exit ----
 
 local function make_root()
@@ -86,10 +102,7 @@ local function compare_containers()
     { name = "runc", program = "runc", command = "runc run -b " .. BUNDLES .. "runc bench-runc" },
   }, function(c)
     if c.command:find(BUNDLES, 1, true) then make_bundle(c.program) end
-    return { name = c.name, sample = function()
-      local times = measure.process(c.command, 5)
-      return times and { time = times }
-    end }
+    return { name = c.name, sample = times_of(c.command, 5) }
   end), ROUNDS * 4) -- a few runs at a time: a millisecond is soon disturbed
   measure.report("/bin/true in a container, start to exit of the whole process", rows, { { "time", "ms" } }, out)
   -- What the floor does; luabox.container does far more: devices, masks, capabilities, a system call filter.
@@ -177,12 +190,7 @@ local function compare_ports(count)
       return times and { time = times }
     end
   end
-  local function process(command)
-    return function()
-      local times = measure.process(command, 5, "nft flush ruleset")
-      return times and { time = times }
-    end
-  end
+  local function process(command) return times_of(command, 5, "nft flush ruleset") end
   local rows = measure.interleave({
     { name = "floor (libnftnl)", sample = inside(BENCH .. "floor_nft") },
     { name = "luabox.sys.nft", sample = inside(LUABOX .. " tests/bench/ports.lua") },
@@ -196,13 +204,6 @@ local function compare_ports(count)
 end
 
 -- ---- what flows, what stays ----
-
-local function numbers_of(field, command)
-  return function()
-    local list = measure.numbers(command .. " 2>/dev/null")
-    return list and list[1] and { [field] = list }
-  end
-end
 
 local function compare_bytes()
   local rows = measure.interleave(present({
@@ -235,12 +236,7 @@ local function compare_programs()
   shell("mkdir -p " .. directory)
   local pipe <close> = assert(io.popen(LUABOX .. " tests/bench/programs.lua list"))
   local files = pipe:read("a"):gsub("\n", " ")
-  local function process(command)
-    return function()
-      local times = measure.process(command, 3, ("find %s -mindepth 1 -delete"):format(directory))
-      return times and { time = times }
-    end
-  end
+  local function process(command) return times_of(command, 3, ("find %s -mindepth 1 -delete"):format(directory)) end
   local rows = measure.interleave({
     { name = "cp of the same files", sample = process(("cp --parents -t %s %s"):format(directory, files)) },
     { name = "luabox.rootfs.from_programs", sample = numbers_of("time", LUABOX .. " tests/bench/programs.lua 3") },
@@ -255,15 +251,9 @@ end
 local function compare_lists()
   local count, sleepers = 500, {}
   for i = 1, count do sleepers[i] = luabox.sys.process.spawn { program = { "sleep", "600" } } end
-  local function process(command)
-    return function()
-      local times = measure.process(command, 5)
-      return times and { time = times }
-    end
-  end
   local rows = measure.interleave({
-    { name = "lsns", sample = process "lsns" },
-    { name = "luabox ls", sample = process(LUABOX .. " ls") },
+    { name = "lsns", sample = times_of("lsns", 5) },
+    { name = "luabox ls", sample = times_of(LUABOX .. " ls", 5) },
   }, ROUNDS)
   for _, sleeper in ipairs(sleepers) do sleeper:close() end
   measure.report(("namespaces of %d processes"):format(count), rows, { { "time", "ms" } }, out)
@@ -294,12 +284,7 @@ t.close()"]]
 
 local function compare_tars()
   shell(WRITE_TAR)
-  local function process(command)
-    return function()
-      local times = measure.process(command, 1, "rm -rf /tmp/bench/unpacked")
-      return times and { time = times }
-    end
-  end
+  local function process(command) return times_of(command, 1, "rm -rf /tmp/bench/unpacked") end
   local rows = measure.interleave({
     { name = "tar -x", sample = process "tar -x -f /tmp/bench/unpack.tar -C /tmp/bench --one-top-level=unpacked" },
     { name = "luabox.rootfs.from_tar",

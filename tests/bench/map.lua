@@ -5,17 +5,11 @@ local clock, process = luabox.sys.system.clock, luabox.sys.process
 local RUNS = 3
 local program = os.getenv "LUABOX_BUILD" .. "/luabox"
 
-local lan <close> = luabox.network { name = "lan", subnet = "10.64.0.0/16", gateway = true }
-local nodes = {}
-for i = 1, tonumber(arg[1]) do
-  nodes[i] = luabox.sys.namespace.create "net"
-  lan:endpoint({ name = "node" .. i }):connect(nodes[i])
-end
-
-for _ = 1, RUNS do
-  local begin = clock()
-  local map <close> = process.spawn { program = { program, "map" }, stdout = "null" }
-  assert(map:wait().code == 0)
-  print(("%.2f"):format((clock() - begin) * 1e3))
-end
-for _, node in ipairs(nodes) do node:close() end
+require "nodes"(tonumber(arg[1]), function()
+  for _ = 1, RUNS do
+    local begin = clock()
+    local map <close> = process.spawn { program = { program, "map" }, stdout = "null" }
+    assert(map:wait().code == 0)
+    print(("%.2f"):format((clock() - begin) * 1e3))
+  end
+end)
