@@ -11,9 +11,12 @@ local lab = {}
 local methods = {}
 local meta = { __index = methods }
 
-local BATCH = [[
+local LINKS = [[
 link add up0 type veth peer name eth0 netns out
 link add gw0 type veth peer name gw netns switch
+]]
+
+local HOST = [[
 addr add 10.9.0.1/24 dev up0
 addr add fd09::1/64 dev up0 nodad
 addr add 10.77.0.1/24 dev gw0
@@ -103,12 +106,27 @@ function meta:__close()
   os.execute "umount /run/netns && rmdir /run/netns"
 end
 
+local function count(text, pattern)
+  return select(2, text:gsub(pattern, ""))
+end
+
+-- The kernel takes links into use later than they are up, at times by a second; until then packets are lost.
+local function are_in_use()
+  local links = lab.output "ip -br link"
+  for name in pairs(NODES) do links = links .. "\n" .. lab.output("ip -br link", name) end
+  return count(links, "@%S+ +UP ") == 5 and count(lab.output("bridge link", "switch"), " state forwarding ") == 3
+end
+
 function lab.new()
   local self = setmetatable({ pids = {}, sysctls = {} }, meta)
   for _, name in ipairs { "out", "switch", "c", "n" } do spec.shell("ip netns add " .. name) end
-  batch("", BATCH)
+  batch("", LINKS)
+  -- A router asks for neighbours by its link-local addresses; the kernel would first try these out, for two seconds.
+  for _, link in ipairs { "up0", "gw0" } do spec.write(("/proc/sys/net/ipv6/conf/%s/accept_dad"):format(link), "0") end
+  batch("", HOST)
   batch("ip netns exec switch ", SWITCH)
   for name, lines in pairs(NODES) do batch("ip netns exec " .. name .. " ", lines) end
+  if not spec.eventually(are_in_use) then error("the links of the lab do not come into use", 2) end
   self:sysctl("net/ipv4/ip_forward", "1")
   self:sysctl("net/ipv6/conf/all/forwarding", "1")
   return self
