@@ -50,6 +50,14 @@ function M.eventually(f)
   return false
 end
 
+--- Waits until a process runs the program of a name. The kernel gives it the name and shows its arguments a moment
+-- after it has told the run that the program was found.
+function M.await_program(pid, name)
+  local path = ("/proc/%d/cmdline"):format(pid)
+  local function runs() return (M.contents(path) or ""):match "^[^\0]*":match "[^/]*$" == name end
+  if not M.eventually(runs) then error(("process %d does not run %s"):format(pid, name), 2) end
+end
+
 --- Whether a process is gone or a zombie: process 1 of a sandbox reaps late.
 function M.ended(pid)
   local stat = M.contents(("/proc/%d/stat"):format(pid))

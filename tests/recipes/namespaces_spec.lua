@@ -25,7 +25,10 @@ end
 describe("the recipe of namespaces #root", function()
   it("shows what lsns and /proc show", function()
     local own, listed = {}, {}
-    local function look_apart(pid) assert.equal("net uts", differing(pid)) end
+    local function look_apart(pid)
+      assert.equal("net uts", differing(pid))
+      spec.await_program(pid, "sleep") -- whose arguments are listed next
+    end
     recipe.run("namespaces.lua", {
       ["^  (%a+) +(%d+)$"] = function(type, id) own[type] = id end,
       ["^A child, process (%d+), inherits.*: none%.$"] = function(pid) assert.equal("", differing(pid)) end,

@@ -8,25 +8,19 @@ local function numbers(pid)
   return output(("awk '$1 == \"NSpid:\"' /proc/%d/status"):format(pid)):gsub("%s+", " ")
 end
 
--- The kernel gives the name after what tells the run that the program was found.
-local function await_sleep(pid)
-  local comm = ("/proc/%d/comm"):format(pid)
-  assert.is_true(spec.eventually(function() return spec.contents(comm) == "sleep" end))
-end
-
 describe("the recipe of PID namespaces #root #pidfd", function()
   it("has a process 1, /proc old and new, and a fork that fails", function()
     local mounts = output "grep -c ' /proc ' /proc/self/mountinfo"
     local text = recipe.run("pid.lua", {
       ["^Process (%d+) here is process (%d+) in its own"] = function(pid, own)
         assert.equal(1, own)
-        await_sleep(pid)
+        spec.await_program(pid, "sleep")
         assert.equal(("NSpid: %d 1"):format(pid), numbers(pid))
         local seen = output(("nsenter --target %d --pid cat /proc/1/cmdline /proc/%d/comm"):format(pid, pid))
         assert.equal(output "cat /proc/1/cmdline" .. "sleep", seen)
       end,
       ["process (%d+) and who asks%.$"] = function(pid)
-        await_sleep(pid)
+        spec.await_program(pid, "sleep")
         local seen = output(("nsenter --target %d --pid --mount ps -e --no-headers -o pid,comm"):format(pid))
         assert.matches("^ *1 sleep\n *%d+ ps$", seen)
         assert.equal(mounts, output "grep -c ' /proc ' /proc/self/mountinfo")

@@ -2,16 +2,13 @@
 local luabox = require "luabox"
 local dkjson = require "dkjson"
 local program = require "program"
+local spec = require "spec"
 
 local is_program = os.getenv "LUABOX_UNDER" == "luabox"
 
 local function sleeper(namespaces)
   local p = luabox.sys.process.spawn { program = { "sleep", "60" }, namespaces = namespaces }
-  -- A process has started before the kernel shows its arguments.
-  for _ = 1, 1000 do
-    if luabox.sys.file.read(("/proc/%d/cmdline"):format(p:pid())) ~= "" then break end
-    os.execute "sleep 0.01"
-  end
+  spec.await_program(p:pid(), "sleep")
   return p
 end
 

@@ -17,11 +17,11 @@ end
 
 -- In a user namespace in which it is root.
 local function as_inner_root(namespaces, body)
-  local ready <close> = process.spawn {
+  local child <close> = process.spawn {
     namespaces = "user," .. namespaces, body = body,
     uid_map = { { inside = 0, outside = 0, count = 1000 } }, gid_map = { { inside = 0, outside = 0, count = 1000 } },
   }
-  return ready:result()
+  return child:result()
 end
 
 local function says(f, ...)
@@ -84,9 +84,7 @@ describe("umount's EBUSY #root names", function()
     it(use[1], function()
       on_tmpfs()
       local p <close> = user(use[2])
-      local comm = ("/proc/%d/comm"):format(p:pid())
-      -- the exec comes after the line
-      assert.is_true(spec.eventually(function() return spec.contents(comm) == use[3] end))
+      spec.await_program(p:pid(), use[3]) -- the exec comes after the line
       local e = busy()
       contains(e, ("%s (pid %d) %s"):format(use[3], p:pid(), use[4]))
       contains(e, '"detach" takes it out of sight now')
@@ -99,6 +97,7 @@ describe("umount's EBUSY #root names", function()
     local p <close> = process.spawn {
       program = { "/bin/busybox", "sleep", "60" }, steps = { { "chroot", path = "/mnt" } },
     }
+    spec.await_program(p:pid(), "busybox")
     contains(busy(), ("busybox (pid %d) has its working directory on it: /mnt"):format(p:pid()))
   end)
 
@@ -132,9 +131,7 @@ describe("pivot_root's EINVAL #root names", function()
   end)
 
   it("a mount of another mount namespace", function()
-    local p <close> = process.spawn { namespaces = "mnt", stdout = "pipe",
-      program = { "sh", "-c", "mount -t tmpfs t /mnt; echo here; exec sleep 60" } }
-    p:stdout():read(5)
+    local p <close> = user("mount -t tmpfs t /mnt; echo here; exec sleep 60", "mnt")
     contains(in_child("mnt", function() return pivot(("/proc/%d/root/mnt"):format(p:pid())) end),
       "is on a mount of another mount namespace")
   end)
@@ -352,14 +349,12 @@ describe("errors about ids #root name", function()
     local p <close> = process.spawn { namespaces = "user", program = { "sleep", "60" } }
     namespace.write_id_maps { pid = p:pid(), uid = one }
     contains(says(namespace.write_id_maps, { pid = p:pid(), uid = one }), "it has been written before, and once is all")
-    contains(as_inner_root("mnt", function()
+    local text = as_inner_root("mnt", function()
       local q <close> = process.spawn { namespaces = "user", program = { "sleep", "60" } }
       return says(namespace.write_id_maps, { pid = q:pid(), uid = { { inside = 0, outside = 500, count = 1000 } } })
-    end), "uid_map process ")
-    contains(as_inner_root("mnt", function()
-      local q <close> = process.spawn { namespaces = "user", program = { "sleep", "60" } }
-      return says(namespace.write_id_maps, { pid = q:pid(), uid = { { inside = 0, outside = 500, count = 1000 } } })
-    end), "the outside id 1000 has no mapping in the present user namespace")
+    end)
+    contains(text, "uid_map process ")
+    contains(text, "the outside id 1000 has no mapping in the present user namespace")
   end)
 
   it("a process that is not to be looked into #userns", function()

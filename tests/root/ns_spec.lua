@@ -3,6 +3,7 @@ local child = require "child"
 local luabox = require "luabox"
 local dkjson = require "dkjson"
 local run = require("child").run
+local spec = require "spec"
 
 local ns, process = luabox.ns, luabox.sys.process
 
@@ -24,11 +25,7 @@ local function sleeper(namespaces, o)
   o = o or {}
   o.program, o.namespaces = { "sleep", "60" }, namespaces
   local p = process.spawn(o)
-  -- A process has started before the kernel shows its arguments.
-  for _ = 1, 1000 do
-    if luabox.sys.file.read(("/proc/%d/cmdline"):format(p:pid())) ~= "" then break end
-    os.execute "sleep 0.01"
-  end
+  spec.await_program(p:pid(), "sleep")
   return p
 end
 
@@ -124,11 +121,10 @@ describe("luabox.ns.pids #root", function()
       end,
     }
     local inner
-    for _ = 1, 500 do
+    spec.eventually(function()
       inner = tonumber(output(("cat /proc/%d/task/%d/children"):format(p:pid(), p:pid())):match "%d+")
-      if inner and #ns.pids(inner) == 3 then break end
-      os.execute "sleep 0.01"
-    end
+      return inner and #ns.pids(inner) == 3
+    end)
     assert.same({ inner, 2, 1 }, ns.pids(inner))
     assert.same({ p:pid(), 1 }, ns.pids(p:pid()))
   end)
