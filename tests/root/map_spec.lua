@@ -3,6 +3,7 @@ local luabox = require "luabox"
 local dkjson = require "dkjson"
 local ip = require "ip"
 local program = require "program"
+local spec = require "spec"
 
 local namespace, net, process = luabox.sys.namespace, luabox.sys.net, luabox.sys.process
 local is_program = os.getenv "LUABOX_UNDER" == "luabox"
@@ -53,7 +54,15 @@ local function veth(a, a_name, a_address, b, b_name, b_address, o)
   end)
 end
 
--- A host with a bridge, three members, an outside.
+-- The states of a bridge's ports, in order.
+local function states_of(ns)
+  local states = {}
+  for i, port in ipairs(dkjson.decode((ip.run("bridge -j link", ns)))) do states[i] = port.state end
+  table.sort(states)
+  return table.concat(states, " ")
+end
+
+-- A host with a bridge, three members, an outside. The bridge sees a moment later which ports have a carrier.
 local function small_lan()
   local w = world "host v1 v2 v3 outside"
   change(w.host, function(s)
@@ -65,6 +74,7 @@ local function small_lan()
   end
   veth(w.host, "wan0", "10.9.0.1/24", w.outside, "eth0", "10.9.0.2/24")
   change(w.v3, function(s) s:link_set { name = "eth0", up = false } end)
+  assert(spec.eventually(function() return states_of(w.host) == "disabled forwarding forwarding" end))
   return w
 end
 
@@ -79,26 +89,34 @@ local function as_ip_tells(theirs)
     is_up = contains(theirs.flags, "UP") }
 end
 
--- What bridge tells, when it has seen which ports have a carrier (all but the third): that takes it a moment.
-local function ports_of(ns)
-  local ports
-  for _ = 1, 1000 do
-    ports = dkjson.decode((ip.run("bridge -j link", ns)))
-    local states = {}
-    for i, port in ipairs(ports) do states[i] = port.state end
-    table.sort(states)
-    if table.concat(states, " ") == "disabled forwarding forwarding" then break end
-    os.execute "sleep 0.01"
+-- A map, and what ip and bridge told in each namespace before it and still tell after it: the kernel gives links their
+-- own addresses late.
+local function map_with_listings(w)
+  local function listings()
+    local texts = {}
+    for name, ns in pairs(w) do
+      local links = ip.run("ip -j -d addr", ns):gsub('"%l+_timer":[%d.]+', '"timer":0') -- a bridge's, which run
+      texts[name] = { links, (ip.run("bridge -j link", ns)) }
+    end
+    return texts
   end
-  return ports
+  local map, before
+  assert.is_true(spec.eventually(function()
+    before, map = listings(), luabox.map()
+    for name, texts in pairs(listings()) do
+      if texts[1] ~= before[name][1] or texts[2] ~= before[name][2] then return false end
+    end
+    return true
+  end))
+  return map, before
 end
 
 describe("luabox.map #root", function()
   it("has the links that ip has", function()
     local w <close> = small_lan()
-    local ports, map = ports_of(w.host), luabox.map()
+    local map, texts = map_with_listings(w)
     for name, ns in pairs(w) do
-      local listed = ip.json("-d addr", ns)
+      local listed = dkjson.decode(texts[name][1])
       assert.equal(#listed, #of(map, ns).links, name)
       for _, entry in ipairs(listed) do
         local theirs, ours = as_ip_tells(entry), link_of(map, ns, entry.ifname)
@@ -110,7 +128,7 @@ describe("luabox.map #root", function()
       end
     end
     assert.equal("no carrier", link_of(map, w.host, "veth3").state)
-    for _, port in ipairs(ports) do
+    for _, port in ipairs(dkjson.decode(texts.host[2])) do
       assert.equal(port.state, link_of(map, w.host, port.ifname).port)
     end
     assert.is_true(#map.unseen == 0, table.concat(map.unseen, "\n"))
