@@ -399,7 +399,6 @@ describe("luabox.sys.cgroup #root #cgroup", function()
     local name = unique()
     local output = run(([[
       local cgroup = require "luabox.sys.cgroup"
-local process = require "luabox.sys.process"
       local group = cgroup.create { name = "%s", ["pids.max"] = 100 }
       assert(group:fd() == nil)
       local moves = {}

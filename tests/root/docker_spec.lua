@@ -8,6 +8,7 @@ local shell, refused = spec.output, spec.refused
 
 local DIR = "/tmp/docker"
 local NAMESPACES = "mnt,pid,uts,ipc,net,cgroup"
+local BUSYBOX = "cp $(command -v busybox) bin && for n in sh cat ls; do ln bin/busybox bin/$n; done"
 local LOOK = "cat /proc/self/mountinfo; echo; ls -lAn /dev"
 
 -- What a shell of busybox says below these steps.
@@ -44,8 +45,8 @@ local function devices_of(text)
 end
 
 local function root_of_runc()
-  spec.shell(([[mkdir -p %s/rootfs && cd %s && runc spec && cd rootfs && mkdir bin proc dev sys etc
-    cp $(command -v busybox) bin && for n in sh cat ls; do ln bin/busybox bin/$n; done]]):format(DIR, DIR))
+  spec.shell(("mkdir -p %s/rootfs && cd %s && runc spec && cd rootfs && mkdir bin proc dev sys etc && %s")
+    :format(DIR, DIR, BUSYBOX))
   local path = DIR .. "/config.json"
   local config = spec.contents(path):gsub('"terminal": true', '"terminal": false')
     :gsub('"sh"', ('"sh", "-c", "%s"'):format(LOOK))
@@ -134,8 +135,8 @@ describe("luabox.mount.docker #root", function()
   end)
 
   it("binds over what a directory that stays has, and makes nothing there but mount points", function()
-    spec.shell(([[mkdir -p %s/root && cd %s/root && mkdir bin etc && echo own >etc/hosts
-      cp $(command -v busybox) bin && for n in sh cat ls; do ln bin/busybox bin/$n; done]]):format(DIR, DIR))
+    spec.shell(("mkdir -p %s/root && cd %s/root && mkdir bin etc && echo own >etc/hosts && %s")
+      :format(DIR, DIR, BUSYBOX))
     finally(function() os.execute("rm -rf " .. DIR) end)
     local steps = docker(DIR .. "/root", { access = "rw", dns = { "10.9.9.9" } })
     assert.equal("127.0.0.1", inside(steps, "cat /etc/hosts; echo x >/new"):match "^%S+")

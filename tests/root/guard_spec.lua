@@ -1,6 +1,7 @@
 -- What keeps the program's own file from containers, seen from outside: nobody can write to it.
 local luabox = require "luabox"
 local run = require("child").run
+local eventually = require("spec").eventually
 
 local function shell(format, ...)
   assert(os.execute(format:format(...)))
@@ -18,14 +19,6 @@ local function is_busy(path)
   local file, problem = io.open(path, "r+")
   if file then file:close() end
   return problem ~= nil and problem:find("Text file busy", 1, true) ~= nil
-end
-
-local function eventually(f)
-  for _ = 1, 1000 do
-    if f() then return true end
-    os.execute "sleep 0.01"
-  end
-  return false
 end
 
 local function guards()

@@ -1,12 +1,11 @@
 -- Programs' libraries, held against what ldd says.
 local elf = require "luabox.elf"
 local file = require "luabox.sys.file"
+local program = require "program"
 
 local function directory()
-  local path = os.tmpname()
-  os.remove(path)
-  assert(os.execute("mkdir -p " .. path))
-  finally(function() os.execute("rm -rf " .. path) end)
+  local path, remove = program.directory()
+  finally(remove)
   return path
 end
 

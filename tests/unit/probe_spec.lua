@@ -1,12 +1,7 @@
 -- The arguments of luabox.sys.probe; tests/root/probe_spec.lua has what it does.
 local badargs = require "badargs"
 local probe = require "luabox.sys.probe"
-
-local function refused(f, ...)
-  local ok, message = pcall(f, ...)
-  assert.is_false(ok)
-  return message
-end
+local refused = require("spec").refused
 
 describe("luabox.sys.probe", function()
   it("is refused what no socket can have", function()
