@@ -59,9 +59,20 @@ local function read(arguments)
   return o.target and o, "a process or a name is needed"
 end
 
+-- Whether more is asked for than a network namespace with a name has.
+local function wants_process(o)
+  for type in (o.types or ""):gmatch "%a+" do
+    if type ~= "net" then return true end
+  end
+  return o.root or o.cwd
+end
+
 local function run(o, pid, namespace)
   local command = #o.command > 0 and o.command or { os.getenv "SHELL" or "/bin/sh" }
   if namespace then
+    if wants_process(o) then
+      error(("'%s' is a network namespace, and no process: all that can be entered is --net"):format(o.target), 0)
+    end
     local process <close> = sys.process.spawn { program = command, join = { namespace } }
     return process:wait()
   end

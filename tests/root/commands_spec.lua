@@ -94,8 +94,16 @@ if is_program then
     it("enters a network namespace of ip netns", function()
       os.execute "ip netns add blue"
       finally(function() os.execute "ip netns delete blue; umount /run/netns" end)
-      local out = program.run { "enter", "blue", "ip", "-br", "link" }
-      assert.matches("^lo%s+DOWN", out)
+      for _, options in ipairs { {}, { "-n" }, { "-a" } } do
+        local words = table.move(options, 1, #options, 2, { "enter" })
+        table.move({ "blue", "--", "ip", "-br", "link" }, 1, 5, #words + 1, words)
+        assert.matches("^lo%s+DOWN", (program.run(words)))
+      end
+      for _, option in ipairs { "-m", "-r", "--wd" } do
+        local out, err, status = program.run { "enter", "-n", option, "blue", "true" }
+        assert.same({ "", 125 }, { out, status }, option)
+        assert.matches("'blue' is a network namespace, and no process: all that can be entered is --net", err, 1, true)
+      end
     end)
 
     it("says what is wrong #pidfd", function()
