@@ -23,22 +23,23 @@ local PROC_AND_DEV = {
     data = "mode=755,size=65536k", create = "dir", nofollow = true },
 }
 
-local function kernel_mounts(tty)
-  return {
-    { "mount", type = "devpts", source = "devpts", target = "/dev/pts", flags = "nosuid,noexec",
-      data = "newinstance,ptmxmode=0666,mode=0620" .. tty, create = "dir" },
-    { "mount", type = "tmpfs", source = "shm", target = "/dev/shm", flags = "nosuid,nodev,noexec",
-      data = "mode=1777,size=65536k", create = "dir" },
-    { "mount", type = "mqueue", source = "mqueue", target = "/dev/mqueue", flags = "nosuid,nodev,noexec",
-      create = "dir" },
-    { "mount", type = "sysfs", source = "sysfs", target = "/sys", flags = "ro,nosuid,nodev,noexec", create = "dir",
-      nofollow = true },
-    { "mount", type = "cgroup2", source = "cgroup", target = "/sys/fs/cgroup", flags = "ro,nosuid,nodev,noexec" },
-  }
+local function terminals(group)
+  return { "mount", type = "devpts", source = "devpts", target = "/dev/pts", flags = "nosuid,noexec",
+    data = "newinstance,ptmxmode=0666,mode=0620" .. group, create = "dir" }
 end
 
 -- A user namespace may have no group of terminals.
-local KERNEL_MOUNTS, USERS_MOUNTS = kernel_mounts ",gid=5", kernel_mounts ""
+local TERMINALS, USERS_TERMINALS = terminals ",gid=5", terminals ""
+
+local KERNEL_MOUNTS = {
+  { "mount", type = "tmpfs", source = "shm", target = "/dev/shm", flags = "nosuid,nodev,noexec",
+    data = "mode=1777,size=65536k", create = "dir" },
+  { "mount", type = "mqueue", source = "mqueue", target = "/dev/mqueue", flags = "nosuid,nodev,noexec",
+    create = "dir" },
+  { "mount", type = "sysfs", source = "sysfs", target = "/sys", flags = "ro,nosuid,nodev,noexec", create = "dir",
+    nofollow = true },
+  { "mount", type = "cgroup2", source = "cgroup", target = "/sys/fs/cgroup", flags = "ro,nosuid,nodev,noexec" },
+}
 
 local DEVICES = {
   { "null", 1, 3 }, { "zero", 1, 5 }, { "full", 1, 7 }, { "random", 1, 8 }, { "urandom", 1, 9 }, { "tty", 5, 0 },
@@ -257,7 +258,8 @@ function M.steps(d, layers)
   local steps = { { "propagation", path = "/", flags = "private,rec" }, root_step(d, layers) }
   append(steps, PROC_AND_DEV)
   append(steps, is_user and BOUND_DEVICES or MADE_DEVICES)
-  append(steps, is_user and USERS_MOUNTS or KERNEL_MOUNTS)
+  steps[#steps + 1] = is_user and USERS_TERMINALS or TERMINALS
+  append(steps, KERNEL_MOUNTS)
   append(steps, LINKS)
   if sys.file.access "/proc/kcore" then steps[#steps + 1] = CORE end
   append(steps, mount_steps(d.mounts))
