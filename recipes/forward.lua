@@ -18,6 +18,7 @@ local host <close> = luabox.container { name = "host", sysctls = { ["net.ipv4.ip
 -- $ ip -n v1 route add default via 172.18.0.1
 local v1 <close> = luabox.container { name = "v1", network = lan, address = "172.18.0.2",
   routes = { { to = "0.0.0.0/0", via = "172.18.0.1" } } }
+
 local outside <close> = luabox.container { name = "outside", network = world, address = "10.9.0.2",
   routes = { { to = "0.0.0.0/0", via = "10.9.0.1" } } }
 for _, box in ipairs { host, v1, outside } do box:start() end

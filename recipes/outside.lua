@@ -43,6 +43,7 @@ print(rules:iptables "iptables -t nat -L POSTROUTING -n --line-numbers")
 
 -- $ iptables -t nat -D POSTROUTING 1
 rules:iptables "iptables -t nat -D POSTROUTING 1"
+
 assert(seen == "10.9.0.1" and not without and not ask("With the rule deleted:", 0.5))
 rules:close() -- and ip_forward is as before
 ask("The rules are closed:", 0.5)
