@@ -9,6 +9,7 @@
 local luabox = require "luabox"
 local namespace, net, probe = luabox.sys.namespace, luabox.sys.net, luabox.probe
 
+-- $ ip netns add host; ip netns add v1; ip netns add v2
 local host <close> = namespace.create "net"
 local v1 <close> = namespace.create "net"
 local v2 <close> = namespace.create "net"
@@ -50,7 +51,6 @@ for _, link in ipairs(on_host:links()) do
   local port = link.port
   if port then print(("%s is port %d of %s: %s"):format(link.name, port.number, link.master, port.state)) end
 end
-
 -- $ ip -4 addr show br0
 for _, a in ipairs(on_host:addresses { link = "br0", family = "inet" }) do
   print(("%s has the address %s, and %s for all"):format(a.link, a.address, a.broadcast))

@@ -6,6 +6,7 @@
 local luabox = require "luabox"
 local namespace, net, nft, probe = luabox.sys.namespace, luabox.sys.net, luabox.sys.nft, luabox.probe
 
+-- $ ip netns add host; ip netns add box; ip netns add outside
 local host <close> = namespace.create "net"
 local box <close> = namespace.create "net"
 local outside <close> = namespace.create "net"
