@@ -21,6 +21,7 @@ end
 return function()
   local busted = require "busted"
   local handler = base()
+  io.stdout:setvbuf "line" -- what was told is there when the file is killed as too late
   local order, results = {}, {} -- elements as they ended; element → "passed", "failed" or "skipped"
 
   local function record(element, result)
