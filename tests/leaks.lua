@@ -1,9 +1,12 @@
 --- What this process and its namespaces hold, as a set of lines: two of them compared show what a test left.
 local lfs = require "lfs"
 local needs = require "needs"
+local system = require "system"
 
 -- Set by tests/sandbox: only there are links, processes and mounts nobody else's.
 local IN_SANDBOX = os.getenv("LUABOX_SANDBOX") == "1"
+
+local PAUSE = 0.01 -- between two looks at what the kernel frees by and by
 
 local SYSCTLS = {
   "net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding", "kernel/hostname", "kernel/domainname",
@@ -32,13 +35,13 @@ local function contents(path)
   return file and file:read("a") or ""
 end
 
--- Calls `visit` with the path of each file and directory below, of one file system if its device is given.
+-- Calls `visit` with the path of each file and directory below, of one file system.
 local function walk(directory, device, visit)
   for _, name in ipairs(entries(directory)) do
     local path = directory .. "/" .. name
     local attributes = lfs.symlinkattributes(path) or {}
-    visit(path, attributes.mode)
-    if attributes.mode == "directory" and (not device or attributes.dev == device) then walk(path, device, visit) end
+    visit(path)
+    if attributes.mode == "directory" and attributes.dev == device then walk(path, device, visit) end
   end
 end
 
@@ -124,9 +127,20 @@ private["nft table"] = function(add)
   for _, t in ipairs(nft:tables()) do add(t.family .. " " .. t.name) end
 end
 
+-- Calls `visit` with each control group. The files of one that has none within, as the count of its links says, are not
+-- looked at: that was most of a snapshot's time.
+local function visit_cgroups(directory, visit)
+  visit(directory)
+  if lfs.symlinkattributes(directory, "nlink") == 2 then return end
+  for _, name in ipairs(entries(directory)) do
+    local path = directory .. "/" .. name
+    if lfs.symlinkattributes(path, "mode") == "directory" then visit_cgroups(path, visit) end
+  end
+end
+
 function private.cgroup(add)
-  walk("/sys/fs/cgroup", nil, function(path, mode)
-    if mode == "directory" and path:find("/luabox[^/]*$") then add(path) end
+  visit_cgroups("/sys/fs/cgroup", function(path)
+    if path:find("/luabox[^/]*$") then add(path) end
   end)
   for line in contents("/proc/self/cgroup"):gmatch("[^\n]+") do
     if not line:find ":/$" then add(line) end -- roots come to be seen when they are first mounted
@@ -135,8 +149,9 @@ end
 
 -- Controllers that a cgroup hands on.
 private["cgroup control"] = function(add)
-  walk("/sys/fs/cgroup", nil, function(path)
-    if path:find "/cgroup%.subtree_control$" then add(path .. " = " .. contents(path)) end
+  visit_cgroups("/sys/fs/cgroup", function(path)
+    local file <close> = io.open(path .. "/cgroup.subtree_control")
+    if file then add(path .. "/cgroup.subtree_control = " .. (file:read "a" or "")) end
   end)
 end
 
@@ -191,6 +206,19 @@ function M.difference(before, after)
   missing(after, before, "- ", lines)
   table.sort(lines)
   return lines
+end
+
+--- What still differs from a snapshot after so many seconds; "" as soon as nothing does.
+-- `help`, if given, is called before each look.
+-- @treturn string
+function M.left(before, seconds, help)
+  local deadline = system.monotime() + seconds
+  while true do
+    if help then help() end
+    local lines = M.difference(before, M.snapshot())
+    if #lines == 0 or system.monotime() > deadline then return table.concat(lines, "\n") end
+    system.sleep(PAUSE)
+  end
 end
 
 return M

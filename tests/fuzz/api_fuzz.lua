@@ -178,16 +178,6 @@ local function is_clear(e)
   return getmetatable(e) == require("luabox.sys.error").metatable and type(tostring(e)) == "string" and e.message ~= nil
 end
 
-local function difference(before, wait)
-  local leaks = require "leaks"
-  for i = 1, wait and 100 or 1 do
-    local lines = leaks.difference(before, leaks.snapshot())
-    if #lines == 0 then return nil end
-    if i == 100 or not wait then return table.concat(lines, "\n") end
-    system.sleep(0.02)
-  end
-end
-
 -- A call by its number, from the seed alone. Returns what the worker says, if it must end.
 local function call(number, seed, list, world)
   math.randomseed(seed, number)
@@ -215,8 +205,8 @@ local function call(number, seed, list, world)
   arguments, results, handles, receiver = nil, nil, nil, nil -- luacheck: ignore
   world.handle = nil
   if ok and CHANGING[chosen.name] then return "changed" end
-  local left = difference(before, not ok)
-  if left then return ok and "changed" or "left after a refusal:\n" .. left end
+  local left = require("leaks").left(before, ok and 0 or 2)
+  if left ~= "" then return ok and "changed" or "left after a refusal:\n" .. left end
 end
 
 local function work(seed, first, count)

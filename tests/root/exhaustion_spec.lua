@@ -6,7 +6,7 @@ if os.getenv("LUABOX_UNDER") ~= "luabox" then return end
 local leaks = require "leaks"
 local luabox = require "luabox"
 local program = require "program"
-local cgroup, process, system = luabox.sys.cgroup, luabox.sys.process, luabox.sys.system
+local cgroup, process = luabox.sys.cgroup, luabox.sys.process
 
 local GRACE = 2
 local TIMEOUT = 60
@@ -51,13 +51,6 @@ local function run(command, o)
   return not why and p:wait() or nil, out, err
 end
 
-local function left(before)
-  local deadline = system.clock() + GRACE
-  local lines
-  repeat lines = leaks.difference(before, leaks.snapshot()) until #lines == 0 or system.clock() > deadline
-  return table.concat(lines, "\n")
-end
-
 -- Runs with more and more of something: `attempt(n)` returns as `run`. Each failure must be one of these codes.
 local function more_and_more(first, last, codes, attempt)
   local before = leaks.snapshot()
@@ -71,11 +64,11 @@ local function more_and_more(first, last, codes, attempt)
     failed = failed + 1
     local code = err:match "%((E%u+)%)"
     assert(codes[code], ("%d: %s"):format(n, err))
-    assert.equal("", left(before), n .. ": " .. err)
+    assert.equal("", leaks.left(before, GRACE), n .. ": " .. err)
   end
   assert(failed > 0, "nothing failed")
   assert(succeeded, "nothing succeeded")
-  assert.equal("", left(before))
+  assert.equal("", leaks.left(before, GRACE))
 end
 
 local function set(...)

@@ -1,7 +1,6 @@
 -- Every primitive that a start uses fails once: each time the error must come out, and nothing be left.
 local leaks = require "leaks"
 local luabox = require "luabox"
-local system = luabox.sys.system
 
 local MODULES = { "capability", "cgroup", "file", "namespace", "net", "nft", "port", "process", "rootfs", "seccomp" }
 local HANDLES = { "luabox.netlink", "luabox.netlink.batch", "luabox.nft", "luabox.cgroup" }
@@ -51,13 +50,7 @@ local function start_all()
 end
 
 local function left(before)
-  local deadline = system.clock() + GRACE
-  local lines
-  repeat
-    luabox.keeper.close()
-    lines = leaks.difference(before, leaks.snapshot())
-  until #lines == 0 or system.clock() > deadline
-  return table.concat(lines, "\n")
+  return leaks.left(before, GRACE, luabox.keeper.close)
 end
 
 describe("a start in which a primitive fails #root", function()

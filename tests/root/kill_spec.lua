@@ -28,13 +28,7 @@ local whole = 0 -- how long a run takes
 
 -- What is left, when the kernel, the keeper and, if given, a helper had their time.
 local function left(help)
-  local deadline = system.clock() + math.max(GRACE, SLOWNESS * whole)
-  local lines
-  repeat
-    if help then help() end
-    lines = leaks.difference(before, leaks.snapshot())
-  until #lines == 0 or system.clock() > deadline
-  return table.concat(lines, "\n")
+  return leaks.left(before, math.max(GRACE, SLOWNESS * whole), help)
 end
 
 -- ---- at random moments ----

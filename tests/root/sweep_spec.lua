@@ -72,10 +72,7 @@ local function fault_in_end(run, call, code, result, out, err)
 end
 
 local function remaining(run, before)
-  local deadline = system.clock() + math.max(GRACE, SLOWNESS * run.duration)
-  local lines
-  repeat lines = leaks.difference(before, leaks.snapshot()) until #lines == 0 or system.clock() > deadline
-  return table.concat(lines, "\n")
+  return leaks.left(before, math.max(GRACE, SLOWNESS * run.duration))
 end
 
 -- nil if all is well.
