@@ -25,6 +25,14 @@ int fault_set(struct fault *f, int error, const char *op, const char *subject, .
 	return -error;
 }
 
+int fault_detail(struct fault *f, const char *sentence)
+{
+	if (!f)
+		return -unseen;
+	snprintf(f->detail, sizeof f->detail, "%s", sentence ? sentence : "");
+	return -f->error;
+}
+
 int fault_hint(struct fault *f, const char *hint, ...)
 {
 	va_list ap;

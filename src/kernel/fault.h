@@ -11,7 +11,7 @@ struct fault {
 	int error;         /* from 1 to FAULT_ERRNO_MAX */
 	char op[32];       /* the system call or step, "pivot_root" */
 	char subject[256]; /* on what: a path, a link; "" where there is nothing to name */
-	char detail[256];  /* the kernel's own sentence (extended ack), or "" */
+	char detail[256];  /* a sentence of the kernel's (extended ack) or a library's own, or "" */
 	char hint[512];    /* why, and what to do; or "" */
 };
 
@@ -20,6 +20,10 @@ struct fault {
  * too long is cut. Safe between clone and exec: no allocation, no locale. */
 int fault_set(struct fault *f, int error, const char *op, const char *subject, ...)
 	__attribute__((format(printf, 4, 5)));
+
+/* Adds the sentence of whoever refused it, the kernel or a library (null: it said nothing), to a fault that
+ * was just set (null as well). Returns its -error. */
+int fault_detail(struct fault *f, const char *sentence);
 
 /* Adds what to do to a fault that was just set (null as well). Returns its -error. */
 int fault_hint(struct fault *f, const char *hint, ...) __attribute__((format(printf, 2, 3)));

@@ -175,8 +175,7 @@ static int run_helper(const struct helper *h, pid_t pid, const struct idmap *map
 	if (listen_to(input, child, words, sizeof words) == 0)
 		return 0;
 	fault_set(f, EPERM, h->program, "process %d", (int)pid);
-	if (f)
-		snprintf(f->detail, sizeof f->detail, "%s", words);
+	fault_detail(f, words);
 	return fault_hint(f, "%s must give this user the outside ids of every range", h->subids);
 }
 

@@ -4,7 +4,6 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <limits.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -26,9 +25,7 @@ static int is_own_root(void)
 static int fail(const struct library *l, const char *reason, struct fault *f)
 {
 	fault_set(f, ELIBACC, "dlopen", "%s", l->file);
-	if (f)
-		snprintf(f->detail, sizeof f->detail, "%s", reason);
-	return -ELIBACC;
+	return fault_detail(f, reason);
 }
 
 static int find_functions(struct library *l, void *handle, struct fault *f)

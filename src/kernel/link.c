@@ -434,9 +434,7 @@ static int check_default_route(struct net_socket *s, const struct net_link *l, i
 	if (rc <= 0)
 		return rc == -ENODEV ? 0 : rc; /* a batch is yet to make it */
 	fault_set(f, EBUSY, set_verb.name, "%s", subject_of(l->name, index, text));
-	if (f)
-		snprintf(f->detail, sizeof f->detail,
-			 "it carries the default route of this network namespace");
+	fault_detail(f, "it carries the default route of this network namespace");
 	return fault_hint(
 		f, "as the port of a master it would no longer serve its addresses, and the machine be "
 		   "cut off; move addresses and routes to the master first, or say force = true");

@@ -58,9 +58,7 @@ static struct library library = { "libpcap.so.0.8", "libpcap0.8", names, &lib };
 static int fail(int error, const char *op, const char *subject, const char *reason, struct fault *f)
 {
 	fault_set(f, error, op, "%s", subject);
-	if (f && reason)
-		snprintf(f->detail, sizeof f->detail, "%s", reason);
-	return -error;
+	return fault_detail(f, reason);
 }
 
 /* ---- filters ---- */
@@ -73,8 +71,7 @@ static int compile(pcap_t *p, const char *filter, struct bpf_program *program)
 static int filter_fault(pcap_t *p, const char *filter, struct fault *f)
 {
 	fault_set(f, EINVAL, "pcap_compile", "'%s'", filter);
-	if (f)
-		snprintf(f->detail, sizeof f->detail, "%s", lib.geterr(p));
+	fault_detail(f, lib.geterr(p));
 	return fault_hint(f, "filters are described in pcap-filter(7)");
 }
 

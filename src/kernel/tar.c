@@ -35,18 +35,14 @@ int tar_failed(struct tar *t, int error, const char *op, struct fault *f)
 int tar_refuse(const char *path, struct fault *f, const char *sentence)
 {
 	fault_set(f, EXDEV, "unpack", "%s", path);
-	if (f)
-		snprintf(f->detail, sizeof f->detail, "%s", sentence);
-	fault_hint(f, "no entry may leave the root");
-	return -EXDEV;
+	fault_detail(f, sentence);
+	return fault_hint(f, "no entry may leave the root");
 }
 
 static int damaged(struct tar *t, const char *sentence, struct fault *f)
 {
 	fault_set(f, EBADMSG, "unpack", "%s", t->name);
-	if (f)
-		snprintf(f->detail, sizeof f->detail, "%s",
-			 sentence ? sentence : "it is damaged or cut short");
+	fault_detail(f, sentence ? sentence : "it is damaged or cut short");
 	return fault_hint(f, "expected is a whole tar, as it is or compressed by gzip, bzip2, xz or zstd");
 }
 
@@ -220,9 +216,7 @@ static int is_of_image(const char *path)
 static int refuse_image(struct tar *t, struct fault *f)
 {
 	fault_set(f, EINVAL, "unpack", "%s", t->name);
-	if (f)
-		snprintf(f->detail, sizeof f->detail,
-			 "it is an image in layers (`docker save`, an OCI layout), not one tree of files");
+	fault_detail(f, "it is an image in layers (`docker save`, an OCI layout), not one tree of files");
 	return fault_hint(f, "export a container of it: docker export $(docker create IMAGE) >root.tar");
 }
 

@@ -110,8 +110,8 @@ static int make_directories(struct tar *t, const char *path, struct fault *f)
 static int refuse_directory(struct tar *t, int error, struct fault *f)
 {
 	tar_failed(t, error, "open", f);
-	if (f && error == ELOOP) {
-		snprintf(f->detail, sizeof f->detail, "its path leads through a symbolic link");
+	if (error == ELOOP) {
+		fault_detail(f, "its path leads through a symbolic link");
 		fault_hint(f, "what is behind a link could be outside of the root, and is not written to");
 	}
 	return -error;
