@@ -52,34 +52,19 @@ int pcap_file_add(struct pcap_file *file, const struct pcap_packet *p, struct fa
 	return 0;
 }
 
-/* Returns how much was written; all of it unless it fails. */
-static size_t write_all(int fd, const char *data, size_t size)
-{
-	size_t done = 0;
-
-	while (done < size) {
-		ssize_t n = retry_eintr(write(fd, data + done, size - done));
-
-		if (n < 0)
-			break;
-		done += (size_t)n;
-	}
-	return done;
-}
-
 int pcap_file_flush(struct pcap_file *file, struct fault *f)
 {
 	size_t used = file->used;
+	int rc = util_write_all(file->fd, file->buffer, used);
 
 	file->used = 0;
-	if (write_all(file->fd, file->buffer, used) == used) {
+	if (rc == 0) {
 		file->size += (off_t)used;
 		return 0;
 	}
-	fault_set(f, errno, "write", "packets");
 	if (ftruncate(file->fd, file->size) == 0)
 		lseek(file->fd, file->size, SEEK_SET);
-	return f ? -f->error : -EIO;
+	return fault_set(f, -rc, "write", "packets");
 }
 
 void pcap_file_close(struct pcap_file *file)
