@@ -16,6 +16,7 @@
 #include <sys/xattr.h>
 
 #include "kernel/cgroup.h"
+#include "kernel/procfs.h"
 #include "kernel/util.h"
 
 #define NOTE "user.luabox.controllers"
@@ -58,15 +59,10 @@ static int any(pid_t pid, void *data)
 
 static pid_t parent_of(pid_t pid)
 {
-	char path[32], text[1024];
-	const char *end;
-	int parent = 0;
+	char text[PROC_STAT_SIZE];
+	int parent;
 
-	snprintf(path, sizeof path, "/proc/%d/stat", pid);
-	if (util_read_file(AT_FDCWD, path, text, sizeof text) < 0)
-		return 0;
-	end = strrchr(text, ')'); /* the name before it may hold anything */
-	return end && sscanf(end + 1, " %*c %d", &parent) == 1 ? parent : 0;
+	return proc_stat(pid, text) == 0 && sscanf(text, "%*c %d", &parent) == 1 ? parent : 0;
 }
 
 /* This process, and what it has started. */

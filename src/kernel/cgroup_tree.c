@@ -15,6 +15,7 @@
 #include <time.h>
 
 #include "kernel/cgroup.h"
+#include "kernel/procfs.h"
 #include "kernel/util.h"
 #include "kernel/wait.h"
 
@@ -127,12 +128,10 @@ int cg_each_process(int dir, visit_process visit, void *data)
 int cg_add_name(pid_t pid, void *data)
 {
 	struct cg_names *n = data;
-	char path[32], comm[32] = "?";
+	char comm[32];
 	int length;
 
-	snprintf(path, sizeof path, "/proc/%d/comm", pid);
-	if (util_read_file(AT_FDCWD, path, comm, sizeof comm) > 0)
-		comm[strcspn(comm, "\n")] = '\0';
+	proc_name(pid, comm, sizeof comm);
 	length = snprintf(n->text + n->length, sizeof n->text - n->length, "%s%s (%d)", n->length ? ", " : "",
 			  comm, pid);
 	n->length += (size_t)length;

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 
 #include "kernel/detective.h"
-#include "kernel/look.h"
+#include "kernel/procfs.h"
 #include "kernel/util.h"
 
 struct search {
@@ -78,7 +78,7 @@ static int note(struct search *s, const char *link, const char *before, const ch
 		return 1;
 	}
 	what[n < 0 ? 0 : n] = '\0';
-	look_command(s->pid, command, sizeof command);
+	proc_name(atoi(s->pid), command, sizeof command);
 	snprintf(s->text, s->size, "%s%s (pid %s) %s %.120s%s", s->is_own ? "this process itself, " : "",
 		 command, s->pid, before, what, after);
 	return 1;
@@ -204,7 +204,7 @@ static void note_socket(struct search *s, const char *path, unsigned long inode)
 	snprintf(name, sizeof name, "socket:[%lu]", inode);
 	s->socket = name;
 	if (each_process(s)) {
-		look_command(s->pid, command, sizeof command);
+		proc_name(atoi(s->pid), command, sizeof command);
 		snprintf(s->text, s->size, "%s (pid %s) has the Unix socket %.120s bound", command, s->pid,
 			 path);
 	} else {

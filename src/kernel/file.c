@@ -9,6 +9,7 @@
 #include <sys/random.h>
 
 #include "kernel/path.h"
+#include "kernel/procfs.h"
 #include "kernel/util.h"
 
 int file_open(int root, const char *path, int flags, mode_t mode, struct fault *f)
@@ -302,15 +303,9 @@ int file_readlink(int root, const char *path, char *target, size_t size, struct 
 
 static int path_of(int fd, const char *path, char *real, size_t size, struct fault *f)
 {
-	char self[32];
-	ssize_t n;
+	int rc = proc_fd_path(fd, real, size);
 
-	snprintf(self, sizeof self, "/proc/self/fd/%d", fd);
-	n = readlink(self, real, size - 1);
-	if (n < 0)
-		return proc_failed(errno, "readlink", path, f);
-	real[n] = '\0';
-	return 0;
+	return rc < 0 ? proc_failed(-rc, "readlink", path, f) : 0;
 }
 
 int file_realpath(int root, const char *path, char *real, size_t size, struct fault *f)

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "kernel/keeper.h"
+#include "kernel/procfs.h"
 #include "kernel/util.h"
 
 #define MAGIC "luabox-journal 1\n"
@@ -102,19 +103,13 @@ void keep_unlock_dir(int dir)
 
 int keep_start_time(pid_t pid, uint64_t *start)
 {
-	char path[32], text[1024];
+	char text[PROC_STAT_SIZE];
 	unsigned long long ticks;
-	const char *end;
-	ssize_t n;
+	int rc = proc_stat(pid, text);
 
-	snprintf(path, sizeof path, "/proc/%d/stat", pid);
-	n = util_read_file(AT_FDCWD, path, text, sizeof text);
-	if (n < 0)
-		return (int)n;
-	end = strrchr(text, ')'); /* the name before it may hold anything */
-	if (!end ||
-	    sscanf(end + 1,
-		   " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
+	if (rc < 0)
+		return rc;
+	if (sscanf(text, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
 		   &ticks) != 1)
 		return -EBADMSG;
 	*start = ticks;

@@ -16,6 +16,7 @@
 #include "kernel/keep_contents.h"
 #include "kernel/keep_net.h"
 #include "kernel/keeper.h"
+#include "kernel/procfs.h"
 #include "kernel/util.h"
 #include "kernel/wait.h"
 
@@ -106,14 +107,9 @@ static int end_process(int pidfd)
 /* One that its parent has not reaped has ended, too. */
 static int has_ended(const struct record *r)
 {
-	char path[32], text[1024];
-	const char *name_end;
+	char text[PROC_STAT_SIZE];
 
-	snprintf(path, sizeof path, "/proc/%d/stat", r->pid);
-	if (find(r) < 0 || util_read_file(AT_FDCWD, path, text, sizeof text) < 0)
-		return 1;
-	name_end = strrchr(text, ')');
-	return name_end && (name_end[2] == 'Z' || name_end[2] == 'X');
+	return find(r) < 0 || proc_stat(r->pid, text) < 0 || *text == 'Z' || *text == 'X';
 }
 
 /* Before Linux 5.3. */

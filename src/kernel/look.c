@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "kernel/capability.h"
+#include "kernel/procfs.h"
 #include "kernel/util.h"
 
 /* ---- mounts ---- */
@@ -74,17 +75,8 @@ int look_is_mount_root(const char *path)
 int look_real_path(const char *path, char *real, size_t size)
 {
 	cleanup_fd int fd = retry_eintr(open(path, O_PATH | O_CLOEXEC));
-	char link[32];
-	ssize_t n;
 
-	if (fd < 0)
-		return -errno;
-	snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-	n = readlink(link, real, size - 1);
-	if (n < 0)
-		return -errno;
-	real[n] = '\0';
-	return 0;
+	return fd < 0 ? -errno : proc_fd_path(fd, real, size);
 }
 
 int look_is_below(const char *path, const char *dir)
@@ -156,15 +148,4 @@ int look_is_same_namespace(const char *a, const char *b)
 	struct stat x, y;
 
 	return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
-}
-
-void look_command(const char *pid, char *text, size_t size)
-{
-	char path[48], line[32];
-
-	snprintf(path, sizeof path, "/proc/%.20s/comm", pid);
-	if (util_read_file(AT_FDCWD, path, line, sizeof line) < 0)
-		snprintf(line, sizeof line, "a process");
-	line[strcspn(line, "\n")] = '\0';
-	snprintf(text, size, "%s", line);
 }

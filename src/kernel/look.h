@@ -53,7 +53,4 @@ int look_capable(uint64_t capability);
 /* Whether two files of /proc/PID/ns are of the same namespace; false where it cannot be told. */
 int look_is_same_namespace(const char *a, const char *b);
 
-/* The first line of /proc/PID/comm, "a process" if it is gone. */
-void look_command(const char *pid, char *text, size_t size);
-
 #endif

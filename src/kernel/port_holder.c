@@ -13,6 +13,7 @@
 #include "kernel/netlink_check.h"
 #include "kernel/netns_socket.h"
 #include "kernel/port.h"
+#include "kernel/procfs.h"
 #include "kernel/util.h"
 
 /* Of enum tcp_state; the last since Linux 6.8, which older kernels pass over. */
@@ -159,13 +160,8 @@ static int owns(const char *pid, uint32_t inode)
 
 static void name_process(const char *pid, struct port_holder *h)
 {
-	char path[64];
-
 	h->pid = (pid_t)strtol(pid, NULL, 10);
-	snprintf(path, sizeof path, "/proc/%.20s/comm", pid);
-	if (util_read_file(AT_FDCWD, path, h->command, sizeof h->command) < 0)
-		snprintf(h->command, sizeof h->command, "a process");
-	h->command[strcspn(h->command, "\n")] = '\0';
+	proc_name(h->pid, h->command, sizeof h->command);
 }
 
 static void find_process(uint32_t inode, struct port_holder *h)

@@ -12,6 +12,7 @@
 
 #include "kernel/detective.h"
 #include "kernel/namespace.h"
+#include "kernel/procfs.h"
 #include "kernel/seccomp.h"
 #include "kernel/spawn.h"
 #include "kernel/system.h"
@@ -97,12 +98,8 @@ int step_unshare(struct step *st, struct steps *s, struct fault *f)
 /* The path of a descriptor, for a message. */
 static const char *path_of(int fd, char *buf, size_t size)
 {
-	char link[32];
-	ssize_t n;
-
-	snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-	n = readlink(link, buf, size - 1);
-	buf[n < 0 ? 0 : n] = '\0';
+	if (proc_fd_path(fd, buf, size) < 0)
+		*buf = '\0';
 	return buf;
 }
 
