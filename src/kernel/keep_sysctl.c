@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 
 #include "kernel/keeper.h"
+#include "kernel/system.h"
 #include "kernel/util.h"
 
 #define MAGIC "luabox-sysctl 1"
@@ -29,22 +30,12 @@
 
 /* ---- names and values ---- */
 
-/* As sysctl(8): the first separator tells which of '.' and '/' parts the names. */
-static int path_of(const char *name, char path[NAME_MAX])
+/* Not the characters that part the words of a record and of a file's name. */
+static int path_of(const char *name, char path[SYS_SYSCTL_SIZE])
 {
-	size_t first = strcspn(name, "./"), length = strlen(name);
-
-	if (!length || length >= KEEP_SYSCTL_NAME || !name[first] || strstr(name, "..") ||
-	    strstr(name, "//") || *name == '/' || *name == '.' || strpbrk(name, " \n!"))
+	if (strlen(name) >= KEEP_SYSCTL_NAME || !name[strcspn(name, "./")] || strpbrk(name, " \n!"))
 		return -EINVAL;
-	for (size_t i = 0; i <= length; i++) {
-		path[i] = name[i];
-		if (name[first] == '.' && name[i] == '.')
-			path[i] = '/';
-		else if (name[first] == '.' && name[i] == '/')
-			path[i] = '.';
-	}
-	return 0;
+	return sys_sysctl_path(name, path);
 }
 
 static int open_root(void)
@@ -118,7 +109,7 @@ static int file_of(const char *path, char file[NAME_MAX + 1])
 
 int keep_sysctl_file(const char *name, char file[NAME_MAX + 1])
 {
-	char path[NAME_MAX];
+	char path[SYS_SYSCTL_SIZE];
 	int rc = path_of(name, path);
 
 	return rc < 0 ? rc : file_of(path, file);
@@ -275,16 +266,11 @@ static int still_set(int fd, off_t notes, int root, const char *set)
 	return same_value(now, set);
 }
 
-static int is_below(const char *path)
-{
-	return *path != '/' && !strstr(path, "..");
-}
-
 /* The first is the sysctl itself; when it is back, the rest can be put back only now: so what may
  * be for a moment (ENOMEM) is tried again. */
 static int put_back_all(int fd, int root, off_t at)
 {
-	char line[LINE];
+	char line[LINE], path[SYS_SYSCTL_SIZE];
 	int rc, result = 0;
 
 	while ((rc = next_line(fd, &at, line)) > 0 && !strncmp(line, "was ", 4)) {
@@ -293,9 +279,9 @@ static int put_back_all(int fd, int root, off_t at)
 		if (!value)
 			continue;
 		*value++ = '\0';
-		if (!is_below(line + 4))
+		if (sys_sysctl_path(line + 4, path) < 0) /* the file is damaged */
 			continue;
-		for (int i = 0; i < TRIES && (rc = put_back(root, line + 4, value)) < 0; i++)
+		for (int i = 0; i < TRIES && (rc = put_back(root, path, value)) < 0; i++)
 			;
 		result = result ? result : rc;
 	}
@@ -433,7 +419,7 @@ int keep_sysctl_claim(int dir, const char *name, const char *value, int *fd, cha
 		      struct fault *f)
 {
 	cleanup_fd int root = open_root();
-	char path[NAME_MAX];
+	char path[SYS_SYSCTL_SIZE];
 	struct claim c = { .dir = dir, .root = root, .path = path, .value = value, .file = file };
 	int rc;
 
@@ -459,7 +445,7 @@ int keep_sysctl_claim(int dir, const char *name, const char *value, int *fd, cha
 int keep_sysctl_set(int dir, const char *name, const char *value, struct fault *f)
 {
 	cleanup_fd int root = open_root();
-	char path[NAME_MAX];
+	char path[SYS_SYSCTL_SIZE];
 	int rc = root < 0 ? -errno : path_of(name, path);
 
 	rc = rc < 0 ? rc : util_write_file(root, path, value);
