@@ -108,6 +108,7 @@ KERNEL = \
 	port \
 	port_holder \
 	probe \
+	probe_echo \
 	procfs \
 	rootfs \
 	rootfs_image \
@@ -153,6 +154,7 @@ BINDING = \
 	net \
 	net_address \
 	net_field \
+	net_icmp \
 	net_link \
 	net_link_list \
 	net_link_words \

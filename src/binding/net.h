@@ -102,6 +102,9 @@ int net_find_name(lua_State *L, struct net_call *c, int index, char *name);
 /* Sets 'field' to the link's name, and 'field'_index: "link" and "link_index". */
 void net_set_link(lua_State *L, struct net_call *c, const char *field, const char *index_field, int index);
 
+/* The word for an error of ICMP's (net_icmp.c), or null for a type that is none. */
+const char *net_icmp_word(int family, int type, int code);
+
 /* ---- the functions, by subject ---- */
 
 extern const luaL_Reg net_link_changes[], net_link_lists[];

@@ -11,12 +11,9 @@ that), `icmp` ("host-unreachable", in nft's words) and `mtu` where a packet was 
 #include "kernel/probe.h"
 
 #include <errno.h>
-#include <linux/icmp.h>
-#include <linux/icmpv6.h>
 #include <math.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #include "binding/net.h"
 
@@ -101,47 +98,6 @@ static int open_probe(lua_State *L)
 
 /* ---- what came back ---- */
 
-/* nft's words for the errors; a code of -1 is any that has no word of its own. */
-struct word {
-	int type, code;
-	const char *text;
-};
-
-static const struct word words[] = { { ICMP_DEST_UNREACH, ICMP_NET_UNREACH, "net-unreachable" },
-				     { ICMP_DEST_UNREACH, ICMP_HOST_UNREACH, "host-unreachable" },
-				     { ICMP_DEST_UNREACH, ICMP_PROT_UNREACH, "prot-unreachable" },
-				     { ICMP_DEST_UNREACH, ICMP_PORT_UNREACH, "port-unreachable" },
-				     { ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, "frag-needed" },
-				     { ICMP_DEST_UNREACH, ICMP_NET_ANO, "net-prohibited" },
-				     { ICMP_DEST_UNREACH, ICMP_HOST_ANO, "host-prohibited" },
-				     { ICMP_DEST_UNREACH, ICMP_PKT_FILTERED, "admin-prohibited" },
-				     { ICMP_DEST_UNREACH, -1, "destination-unreachable" },
-				     { ICMP_TIME_EXCEEDED, -1, "time-exceeded" },
-				     { ICMP_PARAMETERPROB, -1, "parameter-problem" },
-				     { 0 } };
-
-static const struct word words6[] = { { ICMPV6_DEST_UNREACH, ICMPV6_NOROUTE, "no-route" },
-				      { ICMPV6_DEST_UNREACH, ICMPV6_ADM_PROHIBITED, "admin-prohibited" },
-				      { ICMPV6_DEST_UNREACH, ICMPV6_ADDR_UNREACH, "addr-unreachable" },
-				      { ICMPV6_DEST_UNREACH, ICMPV6_PORT_UNREACH, "port-unreachable" },
-				      { ICMPV6_DEST_UNREACH, ICMPV6_POLICY_FAIL, "policy-fail" },
-				      { ICMPV6_DEST_UNREACH, ICMPV6_REJECT_ROUTE, "reject-route" },
-				      { ICMPV6_DEST_UNREACH, -1, "destination-unreachable" },
-				      { ICMPV6_PKT_TOOBIG, -1, "packet-too-big" },
-				      { ICMPV6_TIME_EXCEED, -1, "time-exceeded" },
-				      { ICMPV6_PARAMPROB, -1, "parameter-problem" },
-				      { 0 } };
-
-/* Null for a type that is no error. */
-static const char *icmp_word(int family, int type, int code)
-{
-	const struct word *w = family == AF_INET ? words : words6;
-
-	while (w->text && (w->type != type || (w->code >= 0 && w->code != code)))
-		w++;
-	return w->text;
-}
-
 static void push_answer(lua_State *L, const struct probe_answer *a)
 {
 	char text[NET_ADDRESS_TEXT];
@@ -157,17 +113,9 @@ static void push_answer(lua_State *L, const struct probe_answer *a)
 		return;
 	box_set_text(L, "error", strerrorname_np(a->error));
 	if (a->type >= 0)
-		box_set_text(L, "icmp", icmp_word(a->from.family, a->type, a->code));
+		box_set_text(L, "icmp", net_icmp_word(a->from.family, a->type, a->code));
 	if (a->error == EMSGSIZE && a->mtu)
 		box_set_integer(L, "mtu", a->mtu);
-}
-
-static double clock_now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
 static struct probe *check_probe(lua_State *L, int icmp)
@@ -205,15 +153,13 @@ static int echo(lua_State *L)
 	lua_Integer seq = luaL_checkinteger(L, 3), size = luaL_optinteger(L, 4, 56);
 	struct probe_answer a;
 	struct net_address to;
-	double now;
 
 	luaL_argcheck(L, !net_address_parse(text, &to) && to.prefix < 0, 2, "is no IPv4 or IPv6 address");
 	luaL_argcheck(L, to.family == p->family, 2, "is not of the family of the socket");
 	luaL_argcheck(L, seq >= 0 && seq <= UINT16_MAX, 3, "out of range (0 to 65535)");
 	luaL_argcheck(L, size >= 0 && size <= PROBE_SIZE_MAX, 4, "out of range (0 to 65507)");
-	now = clock_now();
 	if (probe_echo(p, &to, (uint16_t)seq, (size_t)size, &a) == 0) {
-		lua_pushnumber(L, now);
+		lua_pushnumber(L, a.time);
 		return 1;
 	}
 	lua_pushnil(L);

@@ -15,27 +15,14 @@
 #include <time.h>
 
 #include "kernel/netns_socket.h"
+#include "kernel/probe_parts.h"
 #include "kernel/util.h"
-
-#define IPV6_HEADER 40
-
-/* Of an echo request and its reply, in both versions. */
-struct echo {
-	uint8_t type, code;
-	uint16_t checksum, id, seq;
-};
-
-union place {
-	struct sockaddr any;
-	struct sockaddr_in in;
-	struct sockaddr_in6 in6;
-};
 
 /* ---- addresses ---- */
 
-static socklen_t make_place(const struct net_address *a, uint16_t port, union place *p)
+socklen_t probe_make_place(const struct net_address *a, uint16_t port, union probe_place *p)
 {
-	*p = (union place){ 0 };
+	*p = (union probe_place){ 0 };
 	if (a->family == AF_INET) {
 		p->in = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons(port) };
 		memcpy(&p->in.sin_addr, a->bytes, 4);
@@ -46,7 +33,7 @@ static socklen_t make_place(const struct net_address *a, uint16_t port, union pl
 	return sizeof p->in6;
 }
 
-static struct net_address read_place(const union place *p)
+static struct net_address read_place(const union probe_place *p)
 {
 	struct net_address a = { .family = p->any.sa_family, .prefix = -1 };
 
@@ -113,8 +100,8 @@ static int set_ttl(const struct probe *p, int ttl)
 static int bind_source(const struct probe *p, const struct net_address *source, struct fault *f)
 {
 	char text[NET_ADDRESS_TEXT];
-	union place place;
-	socklen_t size = make_place(source, 0, &place);
+	union probe_place place;
+	socklen_t size = probe_make_place(source, 0, &place);
 
 	if (bind(p->fd, &place.any, size) == 0)
 		return 0;
@@ -166,7 +153,7 @@ static int open_socket(int netns, struct probe *p, struct fault *f)
 int probe_open(int netns, const struct probe_options *o, struct probe *p, struct fault *f)
 {
 	cleanup_fd int fd = -1;
-	union place place;
+	union probe_place place;
 	socklen_t size;
 	int rc;
 
@@ -177,7 +164,7 @@ int probe_open(int netns, const struct probe_options *o, struct probe *p, struct
 	rc = prepare(p, o, f);
 	if (rc < 0)
 		return rc;
-	size = make_place(&o->address, (uint16_t)o->port, &place);
+	size = probe_make_place(&o->address, (uint16_t)o->port, &place);
 	if (p->kind != PROBE_ICMP && connect(fd, &place.any, size) < 0 && errno != EINPROGRESS)
 		p->error = errno;
 	return take_fd(&fd);
@@ -185,7 +172,7 @@ int probe_open(int netns, const struct probe_options *o, struct probe *p, struct
 
 /* ---- what comes back ---- */
 
-static double seconds(clockid_t clock)
+double probe_clock(clockid_t clock)
 {
 	struct timespec t;
 
@@ -196,14 +183,14 @@ static double seconds(clockid_t clock)
 /* The kernel's stamps are of the clock that people set: only how long ago that was is of use. */
 static double arrival(const struct timespec *stamp)
 {
-	double age = seconds(CLOCK_REALTIME) - (double)stamp->tv_sec - (double)stamp->tv_nsec / 1e9;
+	double age = probe_clock(CLOCK_REALTIME) - (double)stamp->tv_sec - (double)stamp->tv_nsec / 1e9;
 
-	return seconds(CLOCK_MONOTONIC) - (age > 0 ? age : 0);
+	return probe_clock(CLOCK_MONOTONIC) - (age > 0 ? age : 0);
 }
 
 static void read_extended(const struct sock_extended_err *e, struct probe_answer *a)
 {
-	union place offender = { 0 };
+	union probe_place offender = { 0 };
 
 	a->error = (int)e->ee_errno;
 	if (a->error == EMSGSIZE)
@@ -238,11 +225,10 @@ static void read_control(struct msghdr *m, struct probe_answer *a)
 	}
 }
 
-/* One message of the socket, or with MSG_ERRQUEUE one error. Returns its length or -errno. */
-static ssize_t take(const struct probe *p, int flags, void *data, size_t size, struct probe_answer *a)
+ssize_t probe_take(const struct probe *p, int flags, void *data, size_t size, struct probe_answer *a)
 {
 	_Alignas(struct cmsghdr) char control[512];
-	union place from = { 0 };
+	union probe_place from = { 0 };
 	struct iovec iov = { data, size };
 	struct msghdr m = { .msg_name = &from,
 			    .msg_namelen = sizeof from,
@@ -255,110 +241,11 @@ static ssize_t take(const struct probe *p, int flags, void *data, size_t size, s
 	*a = (struct probe_answer){ .seq = -1, .ttl = -1, .type = -1, .code = -1 };
 	if (n < 0)
 		return -errno;
-	a->time = seconds(CLOCK_MONOTONIC);
+	a->time = probe_clock(CLOCK_MONOTONIC);
 	if (!(flags & MSG_ERRQUEUE))
 		a->from = read_place(&from);
 	read_control(&m, a);
 	return n;
-}
-
-/* Where the echo begins, past the headers that raw sockets give; null if there is no whole one. */
-static const struct echo *find_echo(const struct probe *p, const uint8_t *data, size_t size, int is_error)
-{
-	size_t skip = 0;
-
-	if (p->raw && p->family == AF_INET && !is_error && size > 0)
-		skip = (size_t)(data[0] & 15) * 4;
-	if (p->raw && p->family == AF_INET6 && is_error && size > 0 && data[0] >> 4 == 6)
-		skip = IPV6_HEADER;
-	return size >= skip + sizeof(struct echo) ? (const void *)(data + skip) : NULL;
-}
-
-/* Whether a message is about an echo request of ours; fills in which. */
-static int is_ours(const struct probe *p, const uint8_t *data, size_t size, struct probe_answer *a)
-{
-	const struct echo *found = find_echo(p, data, size, a->error != 0);
-	struct echo e;
-	int type;
-
-	if (!found)
-		return 0;
-	memcpy(&e, found, sizeof e);
-	if (a->error)
-		type = p->family == AF_INET ? ICMP_ECHO : ICMPV6_ECHO_REQUEST;
-	else
-		type = p->family == AF_INET ? ICMP_ECHOREPLY : ICMPV6_ECHO_REPLY;
-	if (e.type != type || (p->raw && e.id != p->id))
-		return 0;
-	a->seq = ntohs(e.seq);
-	return 1;
-}
-
-/* An error that is on the queue makes the next read fail once, with nothing to take. Where packets of others
- * pour in, the caller gets its turn. */
-int probe_answer(const struct probe *p, struct probe_answer *a)
-{
-	uint8_t data[128];
-
-	for (int i = 0; i < 64; i++) {
-		ssize_t n = take(p, MSG_ERRQUEUE, data, sizeof data, a);
-
-		if (n == -EAGAIN)
-			n = take(p, 0, data, sizeof data, a);
-		if (n == -EAGAIN)
-			return 0;
-		if (n >= 0 && is_ours(p, data, (size_t)n, a))
-			return 1;
-	}
-	return 0;
-}
-
-/* ---- echo requests ---- */
-
-static uint16_t checksum(const void *data, size_t size)
-{
-	const uint8_t *bytes = data;
-	uint32_t sum = 0;
-
-	for (size_t i = 0; i + 1 < size; i += 2)
-		sum += (uint32_t)(bytes[i] << 8 | bytes[i + 1]);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return htons((uint16_t) ~((sum & 0xffff) + (sum >> 16)));
-}
-
-/* The path's MTU, of the error that the kernel left beside EMSGSIZE. */
-static void find_mtu(const struct probe *p, struct probe_answer *a)
-{
-	struct probe_answer queued;
-	char data[1];
-
-	while (take(p, MSG_ERRQUEUE, data, sizeof data, &queued) >= 0)
-		if (queued.type < 0 && queued.error == EMSGSIZE)
-			a->mtu = queued.mtu;
-}
-
-int probe_echo(const struct probe *p, const struct net_address *to, uint16_t seq, size_t size,
-	       struct probe_answer *a)
-{
-	static uint8_t zeros[PROBE_SIZE_MAX]; /* they add nothing to the checksum */
-	struct echo e = { .type = p->family == AF_INET ? ICMP_ECHO : ICMPV6_ECHO_REQUEST,
-			  .id = p->id,
-			  .seq = htons(seq) };
-	struct iovec iov[] = { { &e, sizeof e }, { zeros, size } };
-	union place place;
-	struct msghdr m = {
-		.msg_name = &place, .msg_namelen = make_place(to, 0, &place), .msg_iov = iov, .msg_iovlen = 2
-	};
-
-	*a = (struct probe_answer){ .seq = seq, .ttl = -1, .type = -1, .code = -1 };
-	e.checksum = checksum(&e, sizeof e);
-	for (int i = 0; i < 2; i++) /* the first time it may be an earlier one's error that is told */
-		if (sendmsg(p->fd, &m, MSG_DONTWAIT) >= 0)
-			return 0;
-	a->error = errno;
-	if (a->error == EMSGSIZE)
-		find_mtu(p, a);
-	return -a->error;
 }
 
 /* ---- connections ---- */
@@ -372,7 +259,7 @@ int probe_failure(struct probe *p, struct probe_answer *a)
 	p->error = 0;
 	if (!error && getsockopt(p->fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0)
 		error = errno;
-	while (take(p, MSG_ERRQUEUE, data, sizeof data, a) >= 0 && a->type < 0)
+	while (probe_take(p, MSG_ERRQUEUE, data, sizeof data, a) >= 0 && a->type < 0)
 		;
 	if (error)
 		a->error = error;
@@ -395,7 +282,7 @@ ssize_t probe_receive(const struct probe *p, void *data, size_t size)
 
 int probe_local(const struct probe *p, struct net_address *address, int *port)
 {
-	union place place = { 0 };
+	union probe_place place = { 0 };
 	socklen_t size = sizeof place;
 
 	if (getsockname(p->fd, &place.any, &size) < 0)

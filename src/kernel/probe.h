@@ -36,7 +36,7 @@ struct probe_answer {
 	int ttl;        /* of the packet that brought it; -1: unknown */
 	int type, code; /* of the ICMP message; -1: this kernel said so itself */
 	uint32_t mtu;   /* with EMSGSIZE, if told */
-	double time;    /* when it came in, in seconds of CLOCK_MONOTONIC */
+	double time;    /* when it came in (of a request: went out), in seconds of CLOCK_MONOTONIC */
 	struct net_address from; /* family 0: unknown */
 };
 
@@ -44,7 +44,7 @@ struct probe_answer {
  * a connection is refused is no failure of this. Returns the descriptor, which is the caller's, or -errno. */
 int probe_open(int netns, const struct probe_options *o, struct probe *p, struct fault *f);
 
-/* Sends an echo request. Returns 0, or -errno with what is known in 'a'. */
+/* Sends an echo request. Returns 0 with its time in 'a', or -errno with what is known there. */
 int probe_echo(const struct probe *p, const struct net_address *to, uint16_t seq, size_t size,
 	       struct probe_answer *a);
 
