@@ -135,11 +135,13 @@ static int open_icmp(int netns, struct probe *p, struct fault *f)
 	if (fd != -EACCES)
 		return fd;
 	p->raw = 1;
+	if (retry_eintr(getrandom(&p->id, sizeof p->id, 0)) != sizeof p->id)
+		return fault_set(f, errno, "getrandom", "%s", "");
 	fd = net_socket_in(netns, p->family, SOCK_RAW | SOCK_NONBLOCK, protocol, f);
 	if (fd == -EPERM)
 		fault_hint(f,
 			   "it takes CAP_NET_RAW, or a group in net.ipv4.ping_group_range of that namespace");
-	return fd < 0 || getrandom(&p->id, sizeof p->id, 0) == sizeof p->id ? fd : -EIO;
+	return fd;
 }
 
 static int open_socket(int netns, struct probe *p, struct fault *f)

@@ -1,6 +1,7 @@
 -- luabox.probe, held against ping(8), nft's counters and servers in other namespaces.
 local luabox = require "luabox"
 local lab = require "nat_lab"
+local run = require("child").run
 local spec = require "spec"
 
 local probe, process = luabox.probe, luabox.sys.process
@@ -181,6 +182,20 @@ describe("probe.ping #root #nft #ipv6", function()
     local r = probe.ping("10.77.0.99", { from = "c", timeout = 60 })
     assert.same({ "EHOSTUNREACH", "host-unreachable", "10.77.0.2" }, { r.error, r.icmp, r.from })
     assert.is_truthy(world)
+  end)
+end)
+
+describe("a raw socket for ping #root", function()
+  it("that gets no identifier is not left open", function()
+    assert.equal("getrandom: Operation not permitted (EPERM)\n0\n", run [[
+      local sys = require("luabox").sys
+      local ns <close> = sys.namespace.create "net" -- whose pings are nobody's
+      local filter <close> = sys.seccomp.build { default = "allow", deny = { "getrandom" } }
+      sys.seccomp.load(filter)
+      local before = #sys.file.list "/proc/self/fd"
+      print(select(2, pcall(sys.probe.open, { kind = "icmp", address = "127.0.0.1", netns = ns })))
+      print(#sys.file.list "/proc/self/fd" - before)
+    ]])
   end)
 end)
 
