@@ -3,13 +3,11 @@
 #include <linux/nsfs.h>
 #include <linux/sched.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 
 #include "kernel/capability.h"
 #include "kernel/detective.h"
@@ -28,19 +26,9 @@ static int end(void *arg)
 /* Whether a type alone is at its limit: tried in a child that ends at once. */
 static int is_refused(int flags)
 {
-	char stack[16384] __attribute__((aligned(16)));
-	sigset_t all, before;
-	pid_t pid;
-	int error;
+	int rc = ns_do_in_new(flags, end, NULL);
 
-	sigfillset(&all);
-	sigprocmask(SIG_BLOCK, &all, &before);
-	pid = clone(end, stack + sizeof stack, CLONE_VM | CLONE_VFORK | flags, NULL);
-	error = errno;
-	sigprocmask(SIG_SETMASK, &before, NULL);
-	if (pid >= 0)
-		(void)retry_eintr(waitpid(pid, NULL, __WCLONE));
-	return pid < 0 && (error == ENOSPC || error == EUSERS);
+	return rc == -ENOSPC || rc == -EUSERS;
 }
 
 /* The type that ENOSPC is about. One that is not root takes its user namespace first. */

@@ -158,6 +158,25 @@ void ns_come_back(int home, int type)
 	abort();
 }
 
+int ns_do_in_new(int types, int (*child)(void *argument), void *argument)
+{
+	char stack[16384] __attribute__((aligned(16)));
+	sigset_t all, before;
+	int error;
+	pid_t pid;
+
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, &before);
+	pid = clone(child, stack + sizeof stack, CLONE_VM | CLONE_VFORK | CLONE_FILES | types, argument);
+	error = errno;
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	if (pid < 0)
+		return -error;
+	/* No exit signal was asked for: __WCLONE, and nobody else's wait() sees it. */
+	(void)retry_eintr(waitpid(pid, NULL, __WCLONE));
+	return 0;
+}
+
 struct birth {
 	int type, fd;
 	struct fault *fault;
@@ -176,24 +195,13 @@ static int open_and_end(void *arg)
 static int create_by_child(int type, struct fault *f)
 {
 	struct birth b = { .type = type, .fd = -ECHILD, .fault = f };
-	char stack[16384] __attribute__((aligned(16)));
-	sigset_t all, before;
-	int error;
-	pid_t pid;
+	int rc = ns_do_in_new(type, open_and_end, &b);
 
-	sigfillset(&all);
-	sigprocmask(SIG_BLOCK, &all, &before);
-	pid = clone(open_and_end, stack + sizeof stack, CLONE_VM | CLONE_VFORK | CLONE_FILES | type, &b);
-	error = errno;
-	sigprocmask(SIG_SETMASK, &before, NULL);
-	if (pid < 0) {
-		fault_set(f, error, "clone", "%s", ns_type_name(type));
-		detect_create(type, f);
-		return -error;
-	}
-	/* No exit signal was asked for: __WCLONE, and nobody else's wait() sees it. */
-	(void)retry_eintr(waitpid(pid, NULL, __WCLONE));
-	return b.fd;
+	if (rc == 0)
+		return b.fd;
+	fault_set(f, -rc, "clone", "%s", ns_type_name(type));
+	detect_create(type, f);
+	return rc;
 }
 
 /* In a user namespace one may leave an older namespace, but not come back: then a child goes. */

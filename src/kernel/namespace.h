@@ -45,6 +45,10 @@ int ns_unshare(int types, struct fault *f);
  * so it is refused. */
 int ns_create(int type, struct fault *f);
 
+/* Calls 'child', which must not return, in a process that is born into new namespaces of these types and
+ * shares memory and descriptors, and waits for its end. Returns 0, or -errno of clone(2). Child-safe. */
+int ns_do_in_new(int types, int (*child)(void *argument), void *argument);
+
 /* The type of an open namespace; whether its errno says that the descriptor is of something else. */
 int ns_type_of(int fd, struct fault *f);
 int ns_is_none(int error);
