@@ -27,7 +27,7 @@ static struct place place_below(size_t i)
 	return p;
 }
 
-static int open_dir(int dirfd, const char *path, struct fault *f)
+int mnt_open_directory(int dirfd, const char *path, struct fault *f)
 {
 	int fd = retry_eintr(openat(dirfd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 
@@ -125,7 +125,7 @@ struct layers {
 
 static int set_lower(int fs, int stage, const char *name, struct fault *f)
 {
-	cleanup_fd int fd = open_dir(stage, name, f);
+	cleanup_fd int fd = mnt_open_directory(stage, name, f);
 
 	return fd < 0 ? fd : mnt_fs_set(fs, "lowerdir+", NULL, fd, f);
 }
@@ -213,10 +213,10 @@ static int make_overlay(const struct mnt_root *r, int stage, struct fault *f)
 	struct layers l;
 	int rc;
 
-	upper = r->upper ? open_dir(AT_FDCWD, r->upper, f) : open_dir(stage, "upper", f);
+	upper = r->upper ? mnt_open_directory(AT_FDCWD, r->upper, f) : mnt_open_directory(stage, "upper", f);
 	if (upper < 0)
 		return upper;
-	work = r->work ? open_dir(AT_FDCWD, r->work, f) : open_dir(stage, "work", f);
+	work = r->work ? mnt_open_directory(AT_FDCWD, r->work, f) : mnt_open_directory(stage, "work", f);
 	if (work < 0)
 		return work;
 	l = (struct layers){ r, stage, upper, work };

@@ -7,8 +7,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "kernel/lack.h"
 #include "kernel/detective.h"
+#include "kernel/lack.h"
 #include "kernel/mount_plain.h"
 #include "kernel/namespace.h"
 #include "kernel/rootfs.h"
@@ -20,16 +20,9 @@ struct place {
 	const char *name;
 };
 
-static int open_dir(int parent, const char *path, struct fault *f)
-{
-	int fd = retry_eintr(openat(parent, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-
-	return fd < 0 ? fault_set(f, errno, "open", "%s", path) : fd;
-}
-
 static int open_mounted(const struct place *p, struct fault *f)
 {
-	return open_dir(p->parent, p->name, f);
+	return mnt_open_directory(p->parent, p->name, f);
 }
 
 /* ---- the tree below ---- */
@@ -139,9 +132,9 @@ static int open_lower(const struct mnt_root *r, int stage, struct fault *f)
 
 	if (r->path)
 		return open_path(r->path, f);
-	below = open_dir(stage, "lower", f);
+	below = mnt_open_directory(stage, "lower", f);
 	rc = below < 0 ? below : put_lower(r, &(struct place){ below, stage, "lower" }, f);
-	return rc < 0 ? rc : open_dir(stage, "lower", f);
+	return rc < 0 ? rc : mnt_open_directory(stage, "lower", f);
 }
 
 static int open_below(const struct mnt_layer *layer, struct fault *f)
@@ -174,10 +167,10 @@ static int layers_on(const struct mnt_root *r, int stage, const struct place *to
 
 	if (rc < 0)
 		return rc;
-	upper = r->upper ? open_dir(AT_FDCWD, r->upper, f) : open_dir(stage, "upper", f);
+	upper = r->upper ? mnt_open_directory(AT_FDCWD, r->upper, f) : mnt_open_directory(stage, "upper", f);
 	if (upper < 0)
 		return upper;
-	work = r->work ? open_dir(AT_FDCWD, r->work, f) : open_dir(stage, "work", f);
+	work = r->work ? mnt_open_directory(AT_FDCWD, r->work, f) : mnt_open_directory(stage, "work", f);
 	rc = work < 0 ? work : mount_overlay(r, &lowers, upper, work, top, f);
 	if (rc == -EINVAL || rc == -ELOOP)
 		detect_overlay(r->upper, r->work, f);
