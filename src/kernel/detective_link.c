@@ -76,18 +76,14 @@ static int look_up(int fd, const struct wish *w, char name[IFNAMSIZ], int *index
 {
 	struct ifreq r = { .ifr_ifindex = 0 };
 
-	if (w->name) {
+	if (w->name)
 		memcpy(r.ifr_name, w->name, strnlen(w->name, IFNAMSIZ - 1));
-		if (ioctl(fd, SIOCGIFINDEX, &r) == 0) {
-			*index = r.ifr_ifindex;
-			return ioctl(fd, SIOCGIFNAME, &r) == 0 ? (memcpy(name, r.ifr_name, IFNAMSIZ), 1) : 0;
-		}
-	}
-	r.ifr_ifindex = w->index;
-	if (!w->index || ioctl(fd, SIOCGIFNAME, &r) < 0)
+	if (!w->name || ioctl(fd, SIOCGIFINDEX, &r) < 0)
+		r.ifr_ifindex = w->index;
+	*index = r.ifr_ifindex;
+	if (!*index || ioctl(fd, SIOCGIFNAME, &r) < 0)
 		return 0;
 	memcpy(name, r.ifr_name, IFNAMSIZ);
-	*index = w->index;
 	return 1;
 }
 
