@@ -43,20 +43,18 @@ static struct tar_handle *new_tar(lua_State *L)
 /* The archive at 'arg', a path or a descriptor, which is not taken. Returns its name. */
 static const char *open_archive(lua_State *L, int arg, struct tar_handle *h)
 {
-	const char *path = NULL;
+	const char *path = lua_type(L, arg) == LUA_TSTRING ? box_checkpath(L, arg) : NULL;
+	const char *name = path ? path : "archive";
 
-	if (lua_type(L, arg) == LUA_TSTRING)
-		path = box_checkpath(L, arg);
-	do {
-		if (h->h.fd == -1 && errno == EINTR)
-			box_run_hooks(L); /* a fifo without a writer */
-		errno = 0;
+	for (;;) {
 		h->h.fd = path ? open(path, O_RDONLY | O_CLOEXEC)
 			       : fcntl(box_checkfd(L, arg), F_DUPFD_CLOEXEC, 3);
-	} while (h->h.fd < 0 && errno == EINTR);
-	if (h->h.fd < 0)
-		box_fail(L, errno, "open", path ? path : "archive");
-	return path ? path : "archive";
+		if (h->h.fd >= 0)
+			return name;
+		if (errno != EINTR)
+			box_fail(L, errno, "open", name);
+		box_run_hooks(L); /* a fifo without a writer */
+	}
 }
 
 /* The directory at 'arg', which may be a mount that only names it. */
