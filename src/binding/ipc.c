@@ -122,7 +122,7 @@ static void push_object(lua_State *L, enum ipc_kind kind, const struct ipc_objec
 Those that there are in this namespace, as ipcs shows them.
 @function list
 @string kind
-@treturn {table,...} each with `id`, `key` (0 without one), `uid`, `gid`, `mode` (a number: 384 is octal 600);
+@treturn {table,...} each with `id`, `key` (0 without one), `uid`, `gid`, `mode` (octal: `"0600"`);
 a queue with `messages` and `size` (their bytes), memory with `size` and `attached` (how often it is in use),
 semaphores with `count`
 @raise luabox.error

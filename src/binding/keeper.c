@@ -3,8 +3,8 @@
 The process that undoes a run's work when the run is over, however that came.
 This is the thin side; `luabox.keeper` has the one keeper of a run, `luabox.gc` what is done when it was
 killed as well. A record is a line: `cgroup PATH`, `controllers PATH` (of a cgroup in which groups are made),
-`process PID START`, `sysctl FILE`, `pin PATH`, `file PATH`, `directory PATH`, `link INDEX NAME`, `table
-FAMILY NAME`.
+`process PID START`, `sysctl FILE`, `pin PATH`, `file PATH`, `directory PATH`, `contents DEVICE INODE PATH`
+(all that is in a directory), `link INDEX NAME`, `table FAMILY NAME`.
 @module luabox.sys.keeper
 */
 #include "binding/keeper.h"
