@@ -27,8 +27,8 @@ struct packets {
 	struct pcap_capture capture;
 	struct pcap_file file;
 	int64_t taken, count; /* as many as are taken at most; 0: all */
-	int64_t last,
-		deadline; /* none after this one is taken: by the packets' clock, and by box_poll's; -1 */
+	/* None after this one is taken: by the packets' clock, and by box_poll's; -1. */
+	int64_t last, deadline;
 	int is_over;
 };
 

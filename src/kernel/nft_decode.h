@@ -21,8 +21,8 @@ struct nft_decoded {
 	struct nft_value values[NFT_SEL_COUNT];
 	char comment[NFT_COMMENT_MAX + 1];
 	unsigned int raws;
-	const char
-		*raw[NFT_RAW_MAX]; /* names of expressions that luabox cannot write, of iptables their own */
+	/* Names of expressions that luabox cannot write, of iptables their own. */
+	const char *raw[NFT_RAW_MAX];
 };
 
 /* Reads a NFT_MSG_NEWRULE. Frees what 'd' held before. Returns 0 or -errno. */

@@ -15,8 +15,8 @@
 
 struct tar_options {
 	int owners; /* as the archive has them; else the caller's, and nothing is setuid */
-	struct idmap uid,
-		gid;      /* where an owner of the archive ("inside") is "outside"; count 0: where it is */
+	/* Where an owner of the archive ("inside") is "outside"; count 0: where it is. */
+	struct idmap uid, gid;
 	int64_t max_size; /* bytes of all files; 0: no limit */
 };
 
