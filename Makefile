@@ -43,6 +43,7 @@ KERNEL = \
 	cgroup_layout \
 	cgroup_limits \
 	cgroup_parent \
+	cgroup_parent_choose \
 	cgroup_read \
 	cgroup_tree \
 	child \

@@ -188,6 +188,9 @@ int cg_version_at(const char *path);
 int cg_each_process(int dir, int (*visit)(pid_t pid, void *data), void *data);
 int cg_each_process_here(int dir, int (*visit)(pid_t pid, void *data), void *data); /* not below */
 
+/* A visit that ends at the first. */
+int cg_any(pid_t pid, void *data);
+
 /* Of util_each_entry's names, those of cgroups. */
 int cg_is_subdirectory(const char *name, unsigned char type);
 

@@ -201,7 +201,7 @@ static int64_t now_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-static int any(pid_t pid, void *data)
+int cg_any(pid_t pid, void *data)
 {
 	(void)pid;
 	(void)data;
@@ -210,7 +210,7 @@ static int any(pid_t pid, void *data)
 
 static int is_empty(int dir)
 {
-	return cg_each_process(dir, any, NULL) == 0;
+	return cg_each_process(dir, cg_any, NULL) == 0;
 }
 
 static int is_frozen(int dir)
