@@ -1,24 +1,10 @@
 --- What the namespaces of a map are called.
 -- Internal: a part of `luabox.map`, for nobody else.
 -- @module luabox.map_names
-local errors = require "luabox.error"
 local look = require "luabox.ns_look"
 local sys = require("luabox").sys
 
 local M = {}
-
--- The host name in each of these UTS namespaces. A child goes into one after the other, and this process into none.
-local function read_host_names(pids)
-  local process <close> = sys.process.spawn { body = function()
-    local names = {}
-    for id, pid in pairs(pids) do
-      local ok, ns = pcall(sys.namespace.open, "uts", pid)
-      if ok and pcall(sys.namespace.enter, ns) then names[tostring(id)] = sys.system.hostname() end
-    end
-    return names
-  end }
-  return process:result()
-end
 
 -- A container's own host name is its name: of a process that shares its UTS namespace with the host's first one
 -- nothing is known by that.
@@ -31,8 +17,7 @@ local function host_names(entries, by_pid)
       entry.uts, wanted[uts] = uts, entry.pid
     end
   end
-  if not next(wanted) then return {} end
-  return errors.try(read_host_names, wanted) or {}
+  return look.host_names(wanted)
 end
 
 local function base(path)
@@ -43,7 +28,7 @@ local function name_of(entry, names)
   if entry.name then return entry.name end
   if entry.is_host then return "host" end
   if entry.path and not entry.path:find "^/proc/" then return base(entry.path) end
-  if entry.uts and names[tostring(entry.uts)] then return names[tostring(entry.uts)] end
+  if entry.uts and names[entry.uts] then return names[entry.uts] end
   if entry.pid then return ("process %d"):format(entry.pid) end
   return tostring(entry.id)
 end

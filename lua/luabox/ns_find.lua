@@ -1,15 +1,11 @@
 --- Whom a word of a command line means: a process, a container, a network namespace.
 -- Internal: a part of `luabox enter` and `luabox map`, for nobody else.
 -- @module luabox.ns_find
+local look = require "luabox.ns_look"
 local ns = require "luabox.ns"
 local sys = require("luabox").sys
 
 local M = {}
-
-local function host_name(pid)
-  local ok, name = pcall(ns.call, pid, { types = "uts" }, sys.system.hostname)
-  return ok and name or nil
-end
 
 -- Whether 'a' stands for its UTS namespace rather than 'b': who made it may be there as well, outside of the others.
 local function is_further_in(a, b, own)
@@ -21,13 +17,14 @@ end
 
 -- A process in each UTS namespace with this host name, other than our own.
 local function containers(name)
-  local own, first, found = ns.of(), {}, {}
+  local own, first, pids, found = ns.of(), {}, {}, {}
   for _, p in ipairs(sys.namespace.processes()) do
     local id = p.namespaces.uts
     if id and id ~= own.uts and is_further_in(p, first[id], own) then first[id] = p end
   end
-  for _, p in pairs(first) do
-    if host_name(p.pid) == name then found[#found + 1] = p.pid end
+  for id, p in pairs(first) do pids[id] = p.pid end
+  for id, host_name in pairs(look.host_names(pids)) do
+    if host_name == name then found[#found + 1] = pids[id] end
   end
   table.sort(found)
   return found

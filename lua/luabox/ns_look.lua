@@ -2,6 +2,7 @@
 -- Internal: a part of `luabox.ns` and `luabox.map`, for nobody else.
 -- @module luabox.ns_look
 local contents = require("luabox.proc_text").contents
+local errors = require "luabox.error"
 local sys = require("luabox").sys
 
 local M = {}
@@ -32,6 +33,26 @@ function M.user_names()
     names[tonumber(uid)] = names[tonumber(uid)] or name
   end
   return names
+end
+
+-- A child goes into one after the other, and this process into none.
+local function read_host_names(pids)
+  local process <close> = sys.process.spawn { body = function()
+    local names = {}
+    for id, pid in pairs(pids) do
+      local ok, ns = pcall(sys.namespace.open, "uts", pid)
+      if ok and pcall(sys.namespace.enter, ns) then names[id] = sys.system.hostname() end
+    end
+    return names
+  end }
+  return process:result()
+end
+
+--- The host names in UTS namespaces.
+-- @tparam {[integer]=integer} pids id → a process in it
+-- @treturn {[integer]=string} id → name, of those that this process may enter
+function M.host_names(pids)
+  return next(pids) and errors.try(read_host_names, pids) or {}
 end
 
 -- Namespaces by type and id, made as they are seen.
