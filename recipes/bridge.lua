@@ -35,15 +35,15 @@ plug(v1, "veth1", "172.18.0.2")
 plug(v2, "veth2", "172.18.0.3")
 
 -- $ ip netns exec v1 ping -c 3 172.18.0.3
-local neighbour = probe.ping("172.18.0.3", { from = v1, count = 3 })
+local neighbour = probe.ping("172.18.0.3", { namespace = v1, count = 3 })
 print("v1 pings v2:            ", neighbour)
 
 -- $ ip netns exec v1 ping -c 3 172.18.0.1
-local up = probe.ping("172.18.0.1", { from = v1, count = 3 })
+local up = probe.ping("172.18.0.1", { namespace = v1, count = 3 })
 print("v1 pings the host's br0:", up)
 
 -- $ ping -c 3 172.18.0.3
-local down = probe.ping("172.18.0.3", { from = host, count = 3 })
+local down = probe.ping("172.18.0.3", { namespace = host, count = 3 })
 print("the host pings v2:      ", down)
 
 -- $ bridge link show; brctl show

@@ -32,7 +32,7 @@ on_right:address_add { link = "eth0", address = "10.1.1.2/24" }
 local capture <close> = pcap.capture { link = "eth0", namespace = right, filter = "icmp", to = path }
 
 -- $ ip netns exec left ping -c 2 10.1.1.2
-print("left pings " .. tostring(probe.ping("10.1.1.2", { from = left, count = 2 })))
+print("left pings " .. tostring(probe.ping("10.1.1.2", { namespace = left, count = 2 })))
 
 -- $ kill %1
 capture:stop()

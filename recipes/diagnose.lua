@@ -35,7 +35,7 @@ firewall:apply {
     priority = "filter", policy = "drop" },
 }
 
-print("box pings outside: " .. tostring(probe.ping("10.9.0.2", { from = box, timeout = 1 })))
+print("box pings outside: " .. tostring(probe.ping("10.9.0.2", { namespace = box, timeout = 1 })))
 local findings = luabox.nat.diagnose { namespace = host, link = "br0" }
 print "What blocks it:"
 print(findings)
@@ -46,5 +46,5 @@ for _, finding in ipairs(findings) do
   local at_host <close> = luabox.sys.process.spawn { join = { host }, body = mend }
   at_host:result()
 end
-print("box pings outside: " .. tostring(probe.ping("10.9.0.2", { from = box })))
+print("box pings outside: " .. tostring(probe.ping("10.9.0.2", { namespace = box })))
 print(luabox.nat.diagnose { namespace = host, link = "br0" })

@@ -24,13 +24,12 @@ local outside <close> = luabox.container { name = "outside", network = world, ad
 for _, box in ipairs { host, v1, outside } do box:start() end
 
 local function ping(what, from, address, timeout)
-  local answer = luabox.probe.ping(address, { from = from, timeout = timeout })
+  local answer = luabox.probe.ping(address, { namespace = from, timeout = timeout })
   print(("%-46s %s"):format(what, answer))
   return answer.ok
 end
 
-local namespace <close> = luabox.sys.namespace.open("net", host:pid())
-local rules <close> = luabox.nat.new { namespace = namespace }
+local rules <close> = luabox.nat.new { namespace = host }
 -- $ iptables -P FORWARD DROP
 rules:iptables "iptables -P FORWARD DROP"
 

@@ -21,11 +21,11 @@ local peer = "#!/bin/sh\nprintf 'Content-Type: text/plain\\r\\n\\r\\n'\nprintf %
 local outside <close> = luabox.container { name = "outside", network = world, address = "10.9.0.2",
   files = { ["/www/cgi-bin/peer"] = peer }, command = { "httpd", "-f", "-p", "0.0.0.0:80", "-h", "/www" } }
 for _, box in ipairs { host, v1, outside } do box:start() end
-assert(luabox.probe.http(outside, { from = host, path = "/cgi-bin/peer", retries = 50 }).ok)
+assert(luabox.probe.http(outside, { namespace = host, path = "/cgi-bin/peer", retries = 50 }).ok)
 
 local namespace <close> = luabox.sys.namespace.open("net", host:pid())
 local function ask(what, timeout)
-  local answer = luabox.probe.http("10.9.0.2", { path = "/cgi-bin/peer", from = v1, timeout = timeout })
+  local answer = luabox.probe.http("10.9.0.2", { path = "/cgi-bin/peer", namespace = v1, timeout = timeout })
   print(("%-22s ip_forward is %s; %s"):format(what, luabox.sys.system.sysctl("net.ipv4.ip_forward", namespace), answer))
   return answer.body
 end

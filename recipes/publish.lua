@@ -21,10 +21,9 @@ local v1 <close> = luabox.container { name = "v1", network = lan, address = "172
 local v2 <close> = luabox.container { name = "v2", network = lan, address = "172.8.0.9", routes = by_host }
 local outside <close> = luabox.container { name = "outside", network = world, address = "10.9.0.2" }
 for _, box in ipairs { host, v1, v2, outside } do box:start() end
-assert(probe.tcp(v1, 3000, { from = host, retries = 50 }).ok)
+assert(probe.tcp(v1, 3000, { namespace = host, retries = 50 }).ok)
 
-local namespace <close> = luabox.sys.namespace.open("net", host:pid())
-local rules <close> = luabox.nat.new { namespace = namespace }
+local rules <close> = luabox.nat.new { namespace = host }
 -- $ iptables -P FORWARD DROP
 rules:iptables "iptables -P FORWARD DROP"
 
@@ -35,7 +34,7 @@ local published = rules:publish { ports = { "3033:3000" }, to = "172.8.0.8" }
 print("What that takes, so that it is reached from everywhere:\n" .. tostring(published))
 
 local function ask(what, address, from)
-  local answer = probe.tcp(address, 3033, { from = from })
+  local answer = probe.tcp(address, 3033, { namespace = from })
   print(("%-46s %s"):format(what, answer))
   return answer.ok
 end

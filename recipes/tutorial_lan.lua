@@ -52,9 +52,9 @@ local _ <close> = process.spawn {
 }
 
 -- $ ip netns exec v1 ping -c 1 172.18.0.3
-print("v1 pings v2:                  ", probe.ping("172.18.0.3", { from = v1 }))
-print("v2 pings the host's bridge:   ", probe.ping("172.18.0.1", { from = v2 }))
-print("v1 pings outside, through NAT:", probe.ping("10.9.0.2", { from = v1 }))
+print("v1 pings v2:                  ", probe.ping("172.18.0.3", { namespace = v1 }))
+print("v2 pings the host's bridge:   ", probe.ping("172.18.0.1", { namespace = v2 }))
+print("v1 pings outside, through NAT:", probe.ping("10.9.0.2", { namespace = v1 }))
 -- $ ip netns exec outside nc 10.9.0.1 3033
-print("outside asks the host's 3033: ", probe.tcp("10.9.0.1", 3033, { from = outside, expect = "hello", retries = 50 }))
+print("outside asks host port 3033:", probe.tcp("10.9.0.1", 3033, { namespace = outside, expect = "v1", retries = 50 }))
 print(luabox.map { namespaces = { host = host, v1 = v1, v2 = v2, outside = outside } })

@@ -23,7 +23,7 @@ on_host:address_add { link = "eth0", address = "192.0.2.10/24" }
 on_host:route_add { destination = "default", gateway = "192.0.2.1" }
 
 local function reached()
-  return probe.ping("192.0.2.10", { from = outside, timeout = 1 }).ok and "answers" or "does not answer"
+  return probe.ping("192.0.2.10", { namespace = outside, timeout = 1 }).ok and "answers" or "does not answer"
 end
 print(("The host %s at 192.0.2.10."):format(reached()))
 

@@ -51,8 +51,8 @@ on_green:address_add { link = "veth-green", address = "10.1.1.2/24" }
 on_green:link_set { name = "veth-green", up = true }
 
 -- $ ip netns exec blue ping -c 1 10.1.1.2
-print("blue pings " .. tostring(probe.ping("10.1.1.2", { from = blue })))
-print("green pings " .. tostring(probe.ping("10.1.1.1", { from = "green" })))
+print("blue pings " .. tostring(probe.ping("10.1.1.2", { namespace = blue })))
+print("green pings " .. tostring(probe.ping("10.1.1.1", { namespace = "green" })))
 
 -- $ ip -n blue -d link show veth-blue
 local peer = on_blue:link("veth-blue").peer -- its index, and a number of its namespace

@@ -89,8 +89,8 @@ end
 function M.main(arguments)
   local o, status = command_line.read("enter", USAGE, read, arguments)
   if not o then return status end
-  local pid, unknown, namespace = find.one(o.target)
-  if unknown and not pid then return command_line.fail("enter", unknown, 125) end
+  local pid, namespace, problem = find.one(o.target)
+  if problem then return command_line.fail("enter", problem, 125) end
   local ok, result = pcall(run, o, pid, namespace)
   if namespace then namespace:close() end
   if not ok then return command_line.fail("enter", result, 125) end

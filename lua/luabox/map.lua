@@ -137,10 +137,8 @@ local function unseen_of(entries, processes, is_part)
   return list
 end
 
-local ONE = { "any", { "object", is = "luabox.network" }, table.unpack(place.from, 2) }
-
 local map_options = {
-  namespaces = { "any", { "map", of = ONE }, { "list", of = ONE }, check = function(given)
+  namespaces = { "any", { "map", of = place.option }, { "list", of = place.option }, check = function(given)
     if not next(given) then return nil, "is empty" end
     return given
   end },
@@ -151,8 +149,8 @@ local map_options = {
 -- @function map
 -- @tparam[opt] table o
 -- @tparam[opt] table o.namespaces only these, and of their neighbours what is joined with them: a list, or a table
---   name → one; each a luabox.network that has started, a luabox.container that runs, a luabox.namespace, the name of
---   a network namespace or the pid of a process
+--   name → one; each a luabox.network that has started (its switch), a luabox.container that runs,
+--   a luabox.namespace, a luabox.process or its pid, a name of `ip netns`, a container's host name, or a path
 -- @treturn luabox.map a table, which `tostring` draws: `namespaces`, a list, and `unseen`, a list of sentences on what
 --   may not be seen.
 --   A namespace has `id`, `label` (its name here), `here` (true of this process's own), `path`, `pid` and `user` of its

@@ -50,8 +50,8 @@ end
 local function resolve(targets)
   local names, handles = {}, {}
   for _, target in ipairs(targets) do
-    local pid, unknown, namespace = find.one(target)
-    if not pid and not namespace then return nil, unknown end
+    local pid, namespace, problem = find.one(target)
+    if problem then return nil, problem end
     handles[#handles + 1] = namespace
     if tonumber(target) then names[("process %d"):format(pid)] = pid else names[target] = pid or namespace end
   end

@@ -2,7 +2,6 @@
 -- Internal: a part of `luabox.map`, for nobody else.
 -- @module luabox.map_part
 local address = require "luabox.address"
-local errors = require "luabox.error"
 local look = require "luabox.ns_look"
 local place = require "luabox.net_place"
 local sys = require("luabox").sys
@@ -11,18 +10,11 @@ local M = {}
 
 -- ---- which ----
 
-local function of_network(network)
-  if network.namespace then return network.namespace, network.name end
-  errors.raise { op = "map", subject = ("network '%s'"):format(network.name), message = "it has not started",
-    hint = "it starts with its first member, or with network:start()" }
-end
-
 -- Handle and name of one that the option `namespaces` takes.
 local function open(one, undo)
-  local meta = type(one) == "table" and getmetatable(one)
-  if meta and meta.__name == "luabox.network" then return of_network(one) end
   local handle = place.namespace(one, undo) or undo:own(sys.namespace.open "net")
-  return handle, meta and one.name or type(one) == "string" and one or nil
+  if type(one) == "table" then return handle, one.name end
+  return handle, type(one) == "string" and one:match "[^/]+$" or nil
 end
 
 --- Opens what the option `namespaces` names.

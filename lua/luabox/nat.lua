@@ -16,7 +16,9 @@ local nat_rules = require "luabox.nat_rules"
 local nat_words = require "luabox.nat_words"
 local options = require "luabox.options"
 local parse = require "luabox.iptables_parse"
+local place = require "luabox.net_place"
 local scope = require "luabox.scope"
+local sys = require("luabox").sys
 
 local nat_methods = {}
 local nat_mt = { __name = "luabox.nat", __index = nat_methods }
@@ -28,7 +30,8 @@ local M = {}
 -- Docker's, firewalld's, ufw's, libvirt's), legacy iptables' tables, subnets that overlap, no default route. It only
 -- looks.
 -- @tparam[opt] table o
--- @tparam[opt] luabox.namespace|luabox.fd|integer o.namespace of the host's network; default: the current one
+-- @tparam[opt] luabox.namespace|luabox.container|luabox.process|luabox.network|integer|string o.namespace of the host's
+--   network, as for `new`; default: the current one
 -- @string[opt] o.link the only inner link to be asked for; default: all
 -- @treturn {table,...} findings: `code` ("ip_forward", "link_forwarding", "forward_policy", "forward_rule",
 --   "br_netfilter", "legacy", "rp_filter", "overlap", "no_default_route", "unseen"), `what` (a sentence), `certain`
@@ -41,24 +44,28 @@ function M.diagnose(o)
   return require("luabox.nat_diagnose").look(o)
 end
 
-local new_spec = { namespace = { "handle" } }
+local new_spec = { namespace = place.option }
 
 --- Opens the rules of a network namespace. Nothing is made before the first rule.
 -- @tparam[opt] table o
--- @tparam[opt] luabox.namespace|luabox.fd|integer o.namespace a descriptor of the network namespace, which stays open
---   as long as the rules; default: the current one. Before Linux 5.12 rules in another one than the run's outlive
---   SIGKILL, as long as that namespace.
+-- @tparam[opt] luabox.namespace|luabox.container|luabox.process|luabox.network|integer|string o.namespace whose: of
+--   a handle, which stays open as long as the rules, a container, a process or its pid, a network (its switch), a
+--   name of `ip netns`, a container's host name, or a path; default: the current one. Before Linux 5.12 rules in
+--   another one than the run's outlive SIGKILL, as long as that namespace.
 -- @treturn luabox.nat
--- @raise luabox.error: EPERM, EINVAL if the descriptor is not of a network namespace
+-- @raise luabox.error: EPERM; ENOENT for a name or a pid that is not there
 -- @usage
 -- local rules <close> = luabox.nat.new()
 -- rules:iptables "iptables -A INPUT -p tcp --dport 23 -j DROP"
 -- print(rules)
 function M.new(o)
   o = options.check(new_spec, o == nil and {} or o, "new")
-  local undo = scope.new()
-  local store = nat_rules.new(undo, o.namespace)
-  return setmetatable({ store = store, undo = undo, namespace = o.namespace, sysctls = {} }, nat_mt)
+  local opening <close> = scope.new()
+  local namespace = place.namespace(o.namespace, opening)
+  local nft = opening:own(sys.nft.socket(namespace))
+  local undo = opening:keep()
+  return setmetatable({ store = nat_rules.new(nft, undo, namespace), undo = undo, namespace = namespace, sysctls = {} },
+    nat_mt)
 end
 
 local function check_open(self, op)

@@ -8,7 +8,9 @@ local errors = require "luabox.error"
 local free_subnet = require "luabox.free_subnet"
 local forward = require "luabox.nat_forward"
 local options = require "luabox.options"
+local place = require "luabox.net_place"
 local proc_text = require "luabox.proc_text"
+local scope = require "luabox.scope"
 local sys = require("luabox").sys
 
 local M = {}
@@ -211,7 +213,7 @@ local function look(wanted)
   return see.findings
 end
 
-local spec = { namespace = { "handle" }, link = { "string" } }
+local spec = { namespace = place.option, link = { "string" } }
 
 --- What `luabox.nat.diagnose` does.
 -- @tparam[opt] table o its options
@@ -219,9 +221,11 @@ local spec = { namespace = { "handle" }, link = { "string" } }
 -- @raise luabox.error
 function M.look(o)
   o = options.check(spec, o == nil and {} or o, "diagnose")
-  if not o.namespace then return setmetatable(look(o.link), report_mt) end
+  local undo <close> = scope.new()
+  local namespace = place.namespace(o.namespace, undo)
+  if not namespace then return setmetatable(look(o.link), report_mt) end
   local child <close> = sys.process.spawn {
-    steps = { { "setns", fd = o.namespace, types = "net" } }, body = look, args = { o.link },
+    steps = { { "setns", fd = namespace, types = "net" } }, body = look, args = { o.link },
   }
   return setmetatable(child:result(), report_mt)
 end

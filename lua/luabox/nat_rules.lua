@@ -7,7 +7,6 @@ local errors = require "luabox.error"
 local nat_table = require "luabox.nat_table"
 local random = require "luabox.random"
 local rules = require "luabox.iptables_rule"
-local sys = require("luabox").sys
 
 local M = {}
 
@@ -236,14 +235,13 @@ function change_methods:commit()
   for _, effect in ipairs(self.effects) do effect() end
 end
 
---- Opens the rules of a network namespace; there are none yet.
+--- The rules of a network namespace; there are none yet.
+-- @tparam luabox.nft nft a socket in it
 -- @tparam luabox.scope undo is told of what has to be undone
 -- @tparam ?luabox.namespace namespace nil for the current one
 -- @treturn table
-function M.new(undo, namespace)
-  return setmetatable({
-    nft = undo:own(sys.nft.socket(namespace)), undo = undo, namespace = namespace, tables = {}, guards = {},
-  }, store_mt)
+function M.new(nft, undo, namespace)
+  return setmetatable({ nft = nft, undo = undo, namespace = namespace, tables = {}, guards = {} }, store_mt)
 end
 
 return M

@@ -15,15 +15,9 @@ local function here(name, undo)
   undo:add(function() token:undo() end)
 end
 
--- Several descriptors may be of one namespace.
-local function id_of(namespace)
-  local fd = math.type(namespace) and namespace or namespace:fileno()
-  return sys.file.readlink(("/proc/self/fd/%d"):format(fd))
-end
-
 -- The keeper knows only the run's own namespace.
 local function there(name, undo, namespace)
-  local id = id_of(namespace)
+  local id = namespace:id() -- several descriptors may be of one namespace
   local counts = needed[id] or {}
   if counts[name] then
     counts[name] = counts[name] + 1

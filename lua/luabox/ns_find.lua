@@ -1,6 +1,7 @@
---- Whom a word of a command line means: a process, a container, a network namespace.
--- Internal: a part of `luabox enter` and `luabox map`, for nobody else.
+--- Whom a name or a word of a command line means: a process, a container, a network namespace.
+-- Internal: a part of `luabox enter`, `luabox map` and `luabox.net_place`, for nobody else.
 -- @module luabox.ns_find
+local kinds = require "luabox.option_kinds"
 local look = require "luabox.ns_look"
 local ns = require "luabox.ns"
 local sys = require("luabox").sys
@@ -30,24 +31,43 @@ local function containers(name)
   return found
 end
 
---- Who is meant on a command line.
--- @tparam string target a pid, the name of a network namespace, or the host name of a container
--- @treturn ?integer the pid
--- @treturn ?string what is wrong
--- @treturn ?luabox.namespace of a named network namespace, in place of the pid
-function M.one(target)
-  local pid = math.tointeger(tonumber(target))
-  if pid then return pid > 0 and pid or nil, ("'%s' is not a pid"):format(target) end
-  for _, name in ipairs(ns.names()) do
-    if name == target then return nil, nil, ns.open(name) end
+-- Where names are to be seen, and which one may have been meant.
+local function hint_for(name)
+  local names = ns.names()
+  return "`luabox ls` shows what there is" .. (#names > 0 and kinds.suggestion(name, names) or "")
+end
+
+--- What a name stands for.
+-- @tparam string name of a network namespace, or the host name of a container
+-- @treturn ?luabox.namespace|integer the network namespace, or the pid of a process in the container
+-- @treturn[2] string what is wrong
+-- @treturn[2] ?string what to do
+function M.named(name)
+  for _, known in ipairs(ns.names()) do
+    if known == name then return ns.open(name) end
   end
-  local found = containers(target)
+  local found = containers(name)
   if #found == 1 then return found[1] end
   if #found > 1 then
-    return nil, ("'%s' is the host name of several: processes %s"):format(target, table.concat(found, ", "))
+    return nil, ("'%s' is the host name of several: processes %s"):format(name, table.concat(found, ", ")),
+      "take one of these numbers"
   end
-  return nil, ("there is no network namespace and no container with the name '%s'; `luabox ls` shows what there is")
-    :format(target)
+  return nil, ("there is no network namespace and no container with the name '%s'"):format(name), hint_for(name)
+end
+
+--- Who is meant on a command line.
+-- @tparam string target a pid, the name of a network namespace, or the host name of a container
+-- @treturn ?integer the pid; nil where only a network namespace is meant, or nobody
+-- @treturn ?luabox.namespace
+-- @treturn ?string what is wrong
+function M.one(target)
+  local pid = math.tointeger(tonumber(target))
+  if pid and pid > 0 then return pid end
+  if pid then return nil, nil, ("'%s' is not a pid"):format(target) end
+  local found, problem, hint = M.named(target)
+  if problem then return nil, nil, problem .. "; " .. hint end
+  if math.type(found) then return found end
+  return nil, found
 end
 
 return M

@@ -47,7 +47,7 @@ local COUNT = { "integer", min = 1 }
 
 local capture_options = {
   link = { "string", required = true, min = 1, max = 15 },
-  namespace = place.from,
+  namespace = place.option,
   filter = { "string" },
   to = { "string", min = 1 },
   count = COUNT,
@@ -82,8 +82,9 @@ end
 -- no room there is dropped, and counted in `stats`.
 -- @tparam table o
 -- @tparam string o.link its name, or "any" for all links of the namespace
--- @tparam[opt] luabox.namespace|luabox.container|integer|string o.namespace a handle, a container, a pid, or a name of
---   `ip netns`; the current one by default
+-- @tparam[opt] luabox.namespace|luabox.container|luabox.process|luabox.network|integer|string o.namespace whose links:
+--   of a handle, a container, a process or its pid, a network (its switch), a name of `ip netns`, a container's host
+--   name, or a path; the current one by default
 -- @tparam[opt] string o.filter only packets that it describes, such as "icmp and host 10.0.0.1"
 -- @tparam[opt] string o.to a file that they are written to, made with mode 600; one that is there is emptied
 -- @tparam[opt] integer o.count the capture ends with so many packets

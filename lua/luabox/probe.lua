@@ -19,7 +19,7 @@ local TIMEOUT, INTERVAL = 4, 0.2
 local MANY = 65535
 
 local common = {
-  from = place.from,
+  namespace = place.option,
   source = { "address", prefix = "none" },
   interface = { "string", min = 1, max = 15, pattern = "^[^/:%%%s]+$", says = "is not the name of a link" },
   ttl = { "integer", min = 1, max = 255 },
@@ -125,7 +125,7 @@ end
 local function attempts(kind, socket, o, once)
   return function()
     local undo <close> = scope.new()
-    socket.netns = place.namespace(o.from, undo)
+    socket.netns = place.namespace(o.namespace, undo)
     local function open() return sys.probe.open(socket) end
     local result
     for try = 1, o.retries + 1 do
@@ -142,7 +142,7 @@ local prepare = {}
 
 function prepare.ping(target, o)
   o = options.check(specs.ping, o or {}, "ping", 2)
-  target = place.check_address(target, o.from, "ping")
+  target = place.check_address(target, o.namespace, "ping")
   local socket = socket_options("icmp", target, nil, o, "ping")
   o.window = MANY
   return attempts("ping", socket, o, function(open)
@@ -154,7 +154,7 @@ end
 local function prepare_port(kind, target, port, o)
   port = options.argument(port_argument, port, kind, 2)
   o = options.check(specs[kind], o or {}, kind, 3)
-  target = place.check_address(target, o.from, kind)
+  target = place.check_address(target, o.namespace, kind)
   local attempt = require("luabox.probe_stream")[kind]
   return attempts(kind, socket_options(kind, target, port, o, kind), o, function(open) return attempt(open, o) end)
 end
@@ -196,7 +196,7 @@ function prepare.http(target, o)
   if o ~= nil and type(o) ~= "table" then options.check(specs.http, o, "http", 2) end
   target, o = read_url(target, o or {})
   o = options.check(specs.http, o, "http", 2)
-  local found, port = place.check_address(target, o.from, "http"), o.port or 80
+  local found, port = place.check_address(target, o.namespace, "http"), o.port or 80
   local host = (type(target) == "string" and not target:find(":", 1, true)) and target
     or found.version == 6 and "[" .. tostring(found) .. "]" or tostring(found)
   if port ~= 80 then host = host .. ":" .. port end
@@ -213,11 +213,12 @@ local function run(body) return loop.run({ body })[1] end
 
 --- Sends echo requests and waits for the answers.
 -- Without `net.ipv4.ping_group_range` of the namespace (containers of luabox have it) it takes the capability net_raw.
--- @tparam string|luabox.container|luabox.endpoint target an address, a member of a network, or, if `from` is a
---   container, the name of one in its networks; names of elsewhere are not looked up
+-- @tparam string|luabox.container|luabox.endpoint target an address, a member of a network, or, if `namespace` is a
+--   luabox.container, the name of one in its networks; names of elsewhere are not looked up
 -- @tparam[opt] table o
--- @tparam[opt] luabox.namespace|luabox.container|integer|string o.from whose network namespace: of a handle, a
---   container, a pid, a name of `ip netns`; this process's own by default
+-- @tparam[opt] luabox.namespace|luabox.container|luabox.process|luabox.network|integer|string o.namespace from where: a
+--   handle, a container, a process or its pid, a network (its switch), a name of `ip netns`, a container's host name,
+--   or a path; this process's own by default
 -- @tparam[opt=1] integer o.count of requests
 -- @tparam[opt=0.2] number|string o.interval in seconds, between requests, and before another try
 -- @tparam[opt=4] number|string o.timeout in seconds, of each request; after three the kernel gives up a neighbour
@@ -242,7 +243,7 @@ function M.ping(target, o) return run(prepare.ping(target, o)) end
 -- @tparam string|luabox.container|luabox.endpoint target as of `ping`
 -- @tparam integer port
 -- @tparam[opt] table o
--- @tparam[opt] luabox.namespace|luabox.container|integer|string o.from as of `ping`
+-- @tparam[opt] luabox.namespace|luabox.container|luabox.process|luabox.network|integer|string o.namespace as of `ping`
 -- @tparam[opt] string o.send what is sent; then it is read what comes, until the other side closes or the time is over
 -- @tparam[opt] string o.expect a Lua pattern: it is read until what came matches
 -- @tparam[opt="1M"] integer|string o.limit bytes that are read at most
@@ -265,7 +266,7 @@ function M.tcp(target, port, o) return run(prepare.tcp(target, port, o)) end
 -- @tparam string|luabox.container|luabox.endpoint target as of `ping`
 -- @tparam integer port
 -- @tparam[opt] table o
--- @tparam[opt] luabox.namespace|luabox.container|integer|string o.from as of `ping`
+-- @tparam[opt] luabox.namespace|luabox.container|luabox.process|luabox.network|integer|string o.namespace as of `ping`
 -- @tparam[opt=""] string o.send the packet
 -- @tparam[opt] string o.expect a Lua pattern that the answer is to match
 -- @tparam[opt=4] number|string o.timeout in seconds, of each try
@@ -284,7 +285,7 @@ function M.udp(target, port, o) return run(prepare.udp(target, port, o)) end
 --- Asks an HTTP server, in HTTP/1.0.
 -- @tparam string|luabox.container|luabox.endpoint target as of `ping`, or an "http://host:port/path" with such a host
 -- @tparam[opt] table o
--- @tparam[opt] luabox.namespace|luabox.container|integer|string o.from as of `ping`
+-- @tparam[opt] luabox.namespace|luabox.container|luabox.process|luabox.network|integer|string o.namespace as of `ping`
 -- @tparam[opt=80] integer o.port
 -- @tparam[opt="/"] string o.path
 -- @tparam[opt="GET"] string o.method
@@ -308,7 +309,7 @@ function M.udp(target, port, o) return run(prepare.udp(target, port, o)) end
 -- local client <close> = luabox.container { name = "client", network = lan }
 -- web:start()
 -- client:start()
--- assert(luabox.probe.http("http://web/", { from = client, retries = 50 }).body == "hello\n")
+-- assert(luabox.probe.http("http://web/", { namespace = client, retries = 50 }).body == "hello\n")
 function M.http(target, o) return run(prepare.http(target, o)) end
 
 local KIND = { "enum", names = { "http", "ping", "tcp", "udp" }, required = true }

@@ -307,7 +307,7 @@ describe("luabox.map #root", function()
     local asleep = luabox.network { name = "asleep", subnet = "10.77.0.0/24" }
     local ok, e = pcall(luabox.map, { namespaces = { asleep } })
     assert.is_false(ok)
-    assert.matches("map network 'asleep': it has not started", tostring(e), 1, true)
+    assert.matches("network 'asleep': it has not started", tostring(e), 1, true)
     ok, e = pcall(luabox.map, { namespaces = { luabox.container { name = "asleep" } } })
     assert.is_false(ok)
     assert.matches("it has no network namespace yet; call start() first", tostring(e), 1, true)

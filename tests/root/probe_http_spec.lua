@@ -53,7 +53,7 @@ local function serve(world)
   assert.equal("ready", server:stdout():read(5))
   return function(path, o)
     o = o or {}
-    o.from, o.timeout = world.a, o.timeout or 60
+    o.namespace, o.timeout = world.a, o.timeout or 60
     return probe.http("http://10.1.0.2:8080" .. path, o)
   end
 end
@@ -80,7 +80,7 @@ describe("probe.http #root", function()
       "Content-Length: 3\r\n\r\na\0b", r.body)
     r = get("/length", { method = "HEAD" })
     assert.same({ true, "" }, { r.ok, r.body })
-    r = probe.http("10.1.0.2", { from = world.a, port = 8080, path = "/p", timeout = 60 })
+    r = probe.http("10.1.0.2", { namespace = world.a, port = 8080, path = "/p", timeout = 60 })
     assert.matches("^GET /p HTTP/1.0\r\n", r.body)
   end)
 
@@ -99,7 +99,7 @@ describe("probe.http #root", function()
     assert.same({ false, "ETIMEDOUT" }, { r.ok, r.error })
     r = get("/close", { limit = 1000 })
     assert.same({ true, true, 1000 }, { r.ok, r.truncated, #r.body + #"HTTP/1.0 200 OK\r\n\r\n" })
-    r = probe.http("http://10.1.0.2/", { from = world.a, timeout = 60 })
+    r = probe.http("http://10.1.0.2/", { namespace = world.a, timeout = 60 })
     assert.same({ false, "ECONNREFUSED" }, { r.ok, r.error })
     assert.equal("http://10.1.0.2/: ECONNREFUSED", tostring(r))
   end)
@@ -128,13 +128,13 @@ describe("a probe #root", function()
     bound:address_add { link = "lo", address = "127.9.9.9/8" }
     finally(function() luabox.sys.net.address_delete { link = "lo", address = "127.9.9.9/8" } end)
     for _, from in ipairs { world.a, there:pid(), box } do
-      assert.is_true(probe.ping("10.1.0.2", { from = from, timeout = 60 }).ok)
+      assert.is_true(probe.ping("10.1.0.2", { namespace = from, timeout = 60 }).ok)
     end
     assert.equal("ENETUNREACH", probe.ping("10.1.0.2").error)
-    assert.is_true(probe.ping("127.9.9.9", { source = "127.9.9.9", from = host }).ok)
+    assert.is_true(probe.ping("127.9.9.9", { source = "127.9.9.9", namespace = host }).ok)
     assert.is_true(probe.ping("127.9.9.9", { source = "127.9.9.9" }).ok)
     assert.matches("bind 10.1.0.2: Cannot assign requested address (EADDRNOTAVAIL); it is no address of that network",
-      failure(probe.tcp, "10.1.0.2", 1, { source = "10.1.0.2", from = world.a }), 1, true)
+      failure(probe.tcp, "10.1.0.2", 1, { source = "10.1.0.2", namespace = world.a }), 1, true)
   end)
 
   it("finds whom it is to ask by names of its own networks", function()
@@ -145,16 +145,16 @@ describe("a probe #root", function()
       networks = { { network = one }, { network = two, interface = "eth1" } } }
     web:start()
     for _, target in ipairs { "web", "10.2.0.2", web, two.members[2], luabox.address.parse "10.2.0.2/24" } do
-      local r = probe.ping(target, { from = a, timeout = 60 })
+      local r = probe.ping(target, { namespace = a, timeout = 60 })
       assert.same({ true, "10.2.0.2" }, { r.ok, r.address })
     end
     assert.matches("'webb' is not an address and nobody's name in the networks of a; did you mean 'web'?",
-      failure(probe.ping, "webb", { from = a }), 1, true)
+      failure(probe.ping, "webb", { namespace = a }), 1, true)
     assert.matches("'web' is not an address, and names are known to containers only", failure(probe.ping, "web"), 1,
       true)
     local late <close> = luabox.container { name = "late", network = two }
     assert.matches("container 'late' (created): it has no network namespace yet; call start() first",
-      failure(probe.ping, "web", { from = late }), 1, true)
+      failure(probe.ping, "web", { namespace = late }), 1, true)
     local lone <close> = luabox.container { name = "lone" }
     assert.matches("container 'lone' (created) is in no network", failure(probe.ping, lone), 1, true)
   end)
@@ -163,10 +163,10 @@ describe("a probe #root", function()
     local world <close> = new_world()
     local probes = {}
     for i = 1, 100 do
-      probes[i] = i % 2 == 0 and { "ping", "10.1.0.2", { from = world.a, ttl = 1 + i, timeout = 60 } }
-        or { "tcp", "10.1.0.2", i, { from = world.a, timeout = 60 } }
+      probes[i] = i % 2 == 0 and { "ping", "10.1.0.2", { namespace = world.a, ttl = 1 + i, timeout = 60 } }
+        or { "tcp", "10.1.0.2", i, { namespace = world.a, timeout = 60 } }
     end
-    probes[101] = { "ping", "10.1.0.77", { from = world.a, timeout = 0.2 } }
+    probes[101] = { "ping", "10.1.0.77", { namespace = world.a, timeout = 0.2 } }
     local results = probe.all(probes)
     for i = 1, 100 do
       local expected = i % 2 == 0 and { ok = true } or { ok = false, port = i, error = "ECONNREFUSED" }
@@ -209,7 +209,7 @@ describe("a probe #root", function()
     local duration = { "duration", min = 0, max = 86400 }
     local common = { source = { "address" }, interface = { "string", min = 1, max = 15 },
       ttl = { "integer", min = 1, max = 255 }, timeout = duration, interval = duration,
-      retries = { "integer", min = 0, max = 1000000 }, from = { "any" } }
+      retries = { "integer", min = 0, max = 1000000 }, namespace = { "any" } }
     local function with(more)
       for name, description in pairs(common) do more[name] = description end
       return more
@@ -242,7 +242,8 @@ describe("a probe #root", function()
     } do
       assert.matches(sentence, failure(table.unpack(call)), 1, true)
     end
-    assert.matches("open network namespace 'nobody'", failure(probe.ping, "::1", { from = "nobody" }), 1, true)
+    assert.matches("there is no network namespace and no container with the name 'nobody' (ENOENT); `luabox ls` shows",
+      failure(probe.ping, "::1", { namespace = "nobody" }), 1, true)
     assert.matches("bind to link none: No such device", failure(probe.ping, "127.0.0.1", { interface = "none" }), 1,
       true)
   end)

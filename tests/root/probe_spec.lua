@@ -37,7 +37,7 @@ end
 local function insist(kind, target, ...)
   local arguments, r = table.pack(...), nil
   local o = arguments[arguments.n]
-  o.from, o.timeout = "c", 1
+  o.namespace, o.timeout = "c", 1
   spec.eventually(function()
     r = probe[kind](target, table.unpack(arguments))
     return r.error ~= "ETIMEDOUT"
@@ -59,7 +59,7 @@ describe("probe.ping #root #nft #ipv6", function()
     both(function()
       for target, command in pairs { ["10.9.0.2"] = "ping -n", ["fd09::2"] = "ping -6 -n" } do
         local theirs = lab.output(command .. " -c 1 " .. target, "c")
-        local r = probe.ping(target, { from = "c", count = 3, interval = 0.01, timeout = 60 })
+        local r = probe.ping(target, { namespace = "c", count = 3, interval = 0.01, timeout = 60 })
         assert.same({ 3, 3, 0.0, true }, { r.sent, r.received, r.loss, r.ok })
         for i, reply in ipairs(r.replies) do
           assert.equal(theirs:match "ttl=(%d+)", tostring(reply.ttl))
@@ -79,8 +79,8 @@ describe("probe.ping #root #nft #ipv6", function()
         "icmp type echo-request ip length 1028 ip ttl 8 ip saddr 10.77.0.2 ip frag-off & 0x4000 == 0x4000 counter",
         "icmpv6 type echo-request ip6 length 1008 ip6 hoplimit 8 ip6 saddr fd77::2 counter")
       for target, source in pairs { ["10.9.0.2"] = "10.77.0.2", ["fd09::2"] = "fd77::2" } do
-        local r = probe.ping(target, { from = "c", size = 1000, ttl = 9, source = source, interface = "eth0", count = 2,
-          interval = 0, dont_fragment = true, timeout = 60 })
+        local r = probe.ping(target, { namespace = "c", size = 1000, ttl = 9, source = source, interface = "eth0",
+          count = 2, interval = 0, dont_fragment = true, timeout = 60 })
         assert.equal(2, r.received)
       end
       local counters = lab.output("nft list ruleset", "out")
@@ -100,7 +100,7 @@ describe("probe.ping #root #nft #ipv6", function()
     } do
       lab.output("ip route add " .. route)
       both(function()
-        local r = said[3] and insist("ping", said[1], {}) or probe.ping(said[1], { from = "c", timeout = 0.1 })
+        local r = said[3] and insist("ping", said[1], {}) or probe.ping(said[1], { namespace = "c", timeout = 0.1 })
         assert.same({ false, 0, said[2], said[3], said[4] }, { r.ok, r.received, r.error, r.icmp, r.from }, route)
         assert.same({ seq = 1, error = said[2], icmp = said[3], from = said[4] }, r.replies[1])
       end)
@@ -162,7 +162,7 @@ describe("probe.ping #root #nft #ipv6", function()
     rules("out", "input", "icmp type echo-request icmp sequence 2 drop")
     both(function()
       local other = io.popen "ip netns exec c ping -n -q -c 100 -i 0.002 10.9.0.2"
-      local r = probe.ping("10.9.0.2", { from = "c", count = 3, interval = 0.01, timeout = 1 })
+      local r = probe.ping("10.9.0.2", { namespace = "c", count = 3, interval = 0.01, timeout = 1 })
       other:close()
       assert.equal("ETIMEDOUT", r.replies[2].error)
       assert.same({ 3, 2 }, { r.sent, r.received })
@@ -174,12 +174,12 @@ describe("probe.ping #root #nft #ipv6", function()
   it("tells what its own side refuses", function()
     local world <close> = new_world()
     both(function()
-      assert.equal("ENETUNREACH", probe.ping("10.200.0.1", { from = "out" }).error)
+      assert.equal("ENETUNREACH", probe.ping("10.200.0.1", { namespace = "out" }).error)
       rules("c", "output", "icmp type echo-request drop")
-      assert.equal("EPERM", probe.ping("10.9.0.2", { from = "c" }).error)
+      assert.equal("EPERM", probe.ping("10.9.0.2", { namespace = "c" }).error)
       rules("c", "output")
     end)
-    local r = probe.ping("10.77.0.99", { from = "c", timeout = 60 })
+    local r = probe.ping("10.77.0.99", { namespace = "c", timeout = 60 })
     assert.same({ "EHOSTUNREACH", "host-unreachable", "10.77.0.2" }, { r.error, r.icmp, r.from })
     assert.is_truthy(world)
   end)
@@ -204,23 +204,23 @@ describe("probe.tcp and udp #root #nft #ipv6", function()
     local world <close> = new_world()
     world:serve("out", "tcp:80", "udp:53")
     for target, own in pairs { ["10.9.0.2"] = "10.77.0.2", ["fd09::2"] = "fd77::2" } do
-      local r = probe.tcp(target, 80, { from = "c", timeout = 60 })
+      local r = probe.tcp(target, 80, { namespace = "c", timeout = 60 })
       assert.same({ true, own }, { r.ok, r.local_address })
       assert.is_true(r.time > 0 and r.local_port > 0)
-      assert.equal(own, probe.tcp(target, 80, { from = "c", send = "?", timeout = 60 }).received)
-      assert.is_true(probe.tcp(target, 80, { from = "c", expect = "2$", timeout = 60 }).ok)
-      r = probe.tcp(target, 80, { from = "c", expect = "nobody", timeout = 60 })
+      assert.equal(own, probe.tcp(target, 80, { namespace = "c", send = "?", timeout = 60 }).received)
+      assert.is_true(probe.tcp(target, 80, { namespace = "c", expect = "2$", timeout = 60 }).ok)
+      r = probe.tcp(target, 80, { namespace = "c", expect = "nobody", timeout = 60 })
       assert.same({ false, "EBADMSG", own }, { r.ok, r.error, r.received })
-      r = probe.udp(target, 53, { from = "c", send = "?", timeout = 60 })
+      r = probe.udp(target, 53, { namespace = "c", send = "?", timeout = 60 })
       assert.same({ true, own }, { r.ok, r.received })
-      assert.equal("EBADMSG", probe.udp(target, 53, { from = "c", expect = "nobody", timeout = 60 }).error)
+      assert.equal("EBADMSG", probe.udp(target, 53, { namespace = "c", expect = "nobody", timeout = 60 }).error)
     end
   end)
 
   it("see who refuses", function()
     local world <close> = new_world()
     for target, router in pairs { ["10.9.0.2"] = "10.77.0.1", ["fd09::2"] = "fd77::1" } do
-      local r = probe.tcp(target, 81, { from = "c", timeout = 60 })
+      local r = probe.tcp(target, 81, { namespace = "c", timeout = 60 })
       assert.same({ false, "ECONNREFUSED" }, { r.ok, r.error })
       r = insist("udp", target, 54, {})
       assert.same({ "ECONNREFUSED", "port-unreachable", target }, { r.error, r.icmp, r.from })
@@ -229,8 +229,8 @@ describe("probe.tcp and udp #root #nft #ipv6", function()
         assert.same({ "EHOSTUNREACH", "time-exceeded", router }, { r.error, r.icmp, r.from })
       end
     end
-    assert.equal("ENETUNREACH", probe.tcp("10.200.0.1", 81, { from = "out" }).error)
-    assert.equal("ENETUNREACH", probe.udp("10.200.0.1", 81, { from = "out" }).error)
+    assert.equal("ENETUNREACH", probe.tcp("10.200.0.1", 81, { namespace = "out" }).error)
+    assert.equal("ENETUNREACH", probe.udp("10.200.0.1", 81, { namespace = "out" }).error)
     assert.is_truthy(world)
   end)
 
@@ -238,7 +238,7 @@ describe("probe.tcp and udp #root #nft #ipv6", function()
     local world <close> = new_world()
     rules("out", "input", "tcp dport 1 drop", "udp dport 1 drop", "tcp dport 2 reject with icmp admin-prohibited")
     for _, kind in ipairs { "tcp", "udp" } do
-      assert.equal("ETIMEDOUT", probe[kind]("10.9.0.2", 1, { from = "c", timeout = 0.1, send = "x" }).error)
+      assert.equal("ETIMEDOUT", probe[kind]("10.9.0.2", 1, { namespace = "c", timeout = 0.1, send = "x" }).error)
     end
     local r = insist("tcp", "10.9.0.2", 2, {})
     assert.same({ "EHOSTUNREACH", "admin-prohibited", "10.9.0.2" }, { r.error, r.icmp, r.from })
@@ -263,15 +263,15 @@ while True:
     local _ <close> = echo
     assert.equal("ready", echo:stdout():read(5))
     local text = ("abc"):rep(1000000)
-    assert.equal(text, probe.tcp("10.9.0.2", 7, { from = "c", send = text, limit = "8M", timeout = 60 }).received)
-    local r = probe.tcp("10.9.0.2", 7, { from = "c", send = text, limit = 1000, timeout = 60 })
+    assert.equal(text, probe.tcp("10.9.0.2", 7, { namespace = "c", send = text, limit = "8M", timeout = 60 }).received)
+    local r = probe.tcp("10.9.0.2", 7, { namespace = "c", send = text, limit = 1000, timeout = 60 })
     assert.equal(text:sub(1, 1000), r.received)
     assert.is_truthy(world)
   end)
 
   it("try again until somebody answers", function()
     local world <close> = new_world()
-    local r = probe.tcp("10.9.0.2", 80, { from = "c", retries = 2, interval = 0.001 })
+    local r = probe.tcp("10.9.0.2", 80, { namespace = "c", retries = 2, interval = 0.001 })
     assert.same({ 3, "ECONNREFUSED" }, { r.tries, r.error })
     -- It listens only once it has seen a packet that nobody took.
     local late <close> = process.spawn { join = { luabox.ns.open "out" }, stdout = "pipe", stderr = "null",
@@ -285,7 +285,7 @@ while True:
     s.accept()
 ]] } }
     assert.equal("ready", late:stdout():read(5))
-    r = probe.tcp("10.9.0.2", 80, { from = "c", retries = 6000, interval = 0.01 })
+    r = probe.tcp("10.9.0.2", 80, { namespace = "c", retries = 6000, interval = 0.01 })
     assert.is_true(r.ok and r.tries > 1)
     assert.is_truthy(world)
   end)
