@@ -1,4 +1,5 @@
 local leaks = require "leaks"
+local spec = require "spec"
 
 local function run(command)
   assert(os.execute(command .. " >/dev/null"), command)
@@ -101,5 +102,63 @@ describe("tests/sandbox #root", function()
     local inner = mnt "LUABOX_SANDBOX=1 tests/sandbox"
     assert.matches("^mnt:", inner)
     assert.not_equal(mnt "", inner)
+  end)
+
+  local WITH_GROUPS = "env -u LUABOX_CGROUPS tests/sandbox" -- as one that is within no other
+  local LIST_GROUPS = "find /sys/fs/cgroup -type d -name 'luabox-test-*'"
+
+  local function groups() return spec.output(LIST_GROUPS) end
+  local function sleeps() return spec.output "pgrep -f '^sleep 1000$'" end
+
+  -- The process id of the sandbox, which leads a process group.
+  local function start(sandbox)
+    local pid = spec.output("setsid " .. sandbox .. " sleep 1000 >/dev/null 2>&1 & echo $!")
+    assert.is_true(spec.eventually(function() return sleeps() ~= "" end))
+    return pid
+  end
+
+  local function kill(victims)
+    spec.shell("kill -KILL " .. victims)
+  end
+
+  local function assert_ended()
+    assert.is_true(spec.eventually(function() return sleeps() == "" end), "it goes on")
+  end
+
+  local function assert_no_groups()
+    assert.is_true(spec.eventually(function() return groups() == "" end), groups())
+  end
+
+  it("ends what is inside when it is killed", function()
+    kill(start "tests/sandbox")
+    assert_ended()
+  end)
+
+  for victim, sign in pairs { shell = "", ["process group"] = "-" } do
+    it("leaves no control group when its " .. victim .. " is killed #cgroup", function()
+      local pid = start(WITH_GROUPS)
+      assert.not_equal("", groups())
+      kill(sign .. pid)
+      assert_ended()
+      assert_no_groups()
+    end)
+  end
+
+  it("removes the control groups of one that was killed with all that it started #cgroup", function()
+    local pid = start(WITH_GROUPS)
+    kill(("$(pgrep -P %s) %s"):format(pid, pid))
+    assert_ended()
+    assert.not_equal("", groups())
+    spec.shell(WITH_GROUPS .. " true")
+    assert.equal("", groups())
+  end)
+
+  it("ends as its command does, when nothing is left in its control groups #cgroup", function()
+    local sandbox = assert(io.popen(WITH_GROUPS .. [[ sh -c 'trap "" TERM; sleep 1000 & read -r line; exit 7']], "w"))
+    assert.is_true(spec.eventually(function() return sleeps() ~= "" end))
+    local late = spec.output "sleep 1000 >/dev/null 2>&1 & echo $!"
+    spec.shell(("for group in $(%s); do echo %s >$group/cgroup.procs || exit 1; done"):format(LIST_GROUPS, late))
+    assert.same({ nil, "exit", 7 }, { sandbox:close() })
+    assert.same({ "", "" }, { groups(), sleeps() })
   end)
 end)
