@@ -28,7 +28,9 @@ describe("the recipe of limits #root #cgroup", function()
           local usage = account:match "usage_usec (%d+)" or account:match "%f[^\n\0](%d+)%f[\n\0]" // 1000
           local until_now = tonumber(seconds) + system.monotime() - begin
           assert.is_true(usage / 1e6 <= 0.2 * until_now + 0.3, account)
-          assert.is_true(tonumber(value("cpu.stat", "cpu.stat"):match "nr_throttled (%d+)") > 0)
+          assert.is_true(spec.eventually(function() -- on a busy machine it does not get what it may have at once
+            return tonumber(value("cpu.stat", "cpu.stat"):match "nr_throttled (%d+)") > 0
+          end))
         end,
       ["^A program that takes ever more memory"] = function()
         local kills = value("memory.oom_control", "memory.events"):match "oom_kill (%d+)"
