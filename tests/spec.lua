@@ -50,6 +50,12 @@ function M.eventually(f)
   return false
 end
 
+--- A container that has started: "box", unless it is given another name.
+function M.started(o)
+  o.name = o.name or "box"
+  return require("luabox").container(o):start()
+end
+
 --- Waits until a process runs the program of a name. The kernel gives it the name and shows its arguments a moment
 -- after it has told the run that the program was found.
 function M.await_program(pid, name)

@@ -3,17 +3,13 @@ local luabox = require "luabox"
 local spec = require "spec"
 local cgroup, process = luabox.sys.cgroup, luabox.sys.process
 
-local host_read, command, failure, unique = spec.contents, spec.output, spec.refused, spec.unique
+local host_read, command, failure, started, unique =
+  spec.contents, spec.output, spec.refused, spec.started, spec.unique
 
 local function lines(text)
   local list = {}
   for line in text:gmatch "[^\n]+" do list[#list + 1] = line end
   return list
-end
-
-local function started(o)
-  o.name = o.name or "box"
-  return luabox.container(o):start()
 end
 
 -- A root in a directory: busybox, and what is written in it stays.

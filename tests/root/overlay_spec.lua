@@ -4,7 +4,7 @@ local sentences = require "sentences"
 local spec = require "spec"
 
 local file, overlay = luabox.sys.file, luabox.rootfs.overlay
-local shell, refused = spec.output, spec.refused
+local shell, refused, started = spec.output, spec.refused, spec.started
 
 local DIR = "/tmp/overlay"
 local SOME_IDS = { { inside = 0, outside = 100000, count = 65536 } }
@@ -22,11 +22,6 @@ local function paths(...)
   local list = { ... }
   for i, name in ipairs(list) do list[i] = DIR .. "/" .. name end
   return list
-end
-
-local function started(o)
-  o.name = o.name or "box"
-  return luabox.container(o):start()
 end
 
 local function said(box, text)
