@@ -23,15 +23,15 @@ local outside <close> = luabox.container { name = "outside", network = world, ad
 for _, box in ipairs { host, v1, outside } do box:start() end
 assert(luabox.probe.http(outside, { namespace = host, path = "/cgi-bin/peer", retries = 50 }).ok)
 
-local namespace <close> = luabox.sys.namespace.open("net", host:pid())
 local function ask(what, timeout)
   local answer = luabox.probe.http("10.9.0.2", { path = "/cgi-bin/peer", namespace = v1, timeout = timeout })
-  print(("%-22s ip_forward is %s; %s"):format(what, luabox.sys.system.sysctl("net.ipv4.ip_forward", namespace), answer))
+  local forwarding = host:call(luabox.sys.system.sysctl, "net.ipv4.ip_forward")
+  print(("%-22s ip_forward is %s; %s"):format(what, forwarding, answer))
   return answer.body
 end
 local without = ask("v1 asks outside:", 0.5)
 
-local rules <close> = luabox.nat.new { namespace = namespace }
+local rules <close> = luabox.nat.new { namespace = host }
 -- $ sysctl -w net.ipv4.ip_forward=1
 -- $ iptables -t nat -A POSTROUTING -s 172.18.0.0/24 ! -o lan0 -j MASQUERADE
 rules:masquerade { saddr = "172.18.0.0/24", oifname = { "!=", "lan0" } }
