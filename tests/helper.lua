@@ -83,7 +83,7 @@ busted.subscribe({ "test", "start" }, function(element)
   if reason and element.run then
     element.run = function() element.env.pending(reason) end
   end
-  keep_all(element.env)
+  if element.env then keep_all(element.env) end -- what stands for a `describe` that is skipped has none
   before_test = leaks.snapshot()
   return nil, true
 end)
