@@ -109,11 +109,26 @@ local function shown_address(entry, version)
   return (shown(entry, version == 4 and "0.0.0.0/0" or "::/0"):gsub(version == 4 and "/32$" or "/128$", ""))
 end
 
+-- A count in five columns, rounded.
+local function short(count)
+  if count <= 99999 then return tostring(count) end
+  for unit in ("KMGT"):gmatch "." do
+    count = (count + 500) // 1000
+    if count <= 9999 or unit == "T" then return count .. unit end
+  end
+end
+
+local function count_cell(record, command)
+  local packets, bytes = M.counts(record)
+  if command.exact then return ("%8d %8d"):format(packets, bytes) end
+  return ("%5s %5s"):format(short(packets), short(bytes))
+end
+
 local function columns(record, number, command)
   local rule, cells = record.rule, {}
   local function cell(format, ...) cells[#cells + 1] = format:format(...) end
   if command.line_numbers then cell("%-4d", number) end
-  if command.verbose then cell("%5d %5d", M.counts(record)) end
+  if command.verbose then cell("%s", count_cell(record, command)) end
   cell("%-10s %-4s --", rule.target and rule.target.name or "", shown(rule.protocol, "all"))
   if command.verbose then cell(" %-6s %-6s", shown(rule.input, "*"), shown(rule.output, "*")) end
   cell(" %-19s  %-19s ", shown_address(rule.source, record.table.version),
@@ -125,7 +140,7 @@ end
 local function heading(command)
   local cells = {}
   if command.line_numbers then cells[1] = "num " end
-  if command.verbose then cells[#cells + 1] = " pkts bytes" end
+  if command.verbose then cells[#cells + 1] = command.exact and "    pkts      bytes" or " pkts bytes" end
   cells[#cells + 1] = "target     prot opt"
   if command.verbose then cells[#cells + 1] = "in     out    " end
   cells[#cells + 1] = "source               destination"

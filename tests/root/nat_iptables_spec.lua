@@ -150,7 +150,7 @@ local function plain(listing)
     :gsub("(%(policy %u+)[^)]*", "%1"):gsub(" +", " "):gsub(" ?%f[\n\0]", ""))
 end
 
-local ASK = { "-t filter -S", "-t nat -S", "-t filter -L -n -v", "-t nat -L -n --line-numbers" }
+local ASK = { "-t filter -S", "-t nat -S", "-t filter -L -n -v", "-t nat -L -n -v -x", "-t nat -L -n --line-numbers" }
 
 describe("luabox.nat's iptables lines #root #nft #ipv6", function()
   it("do to packets what iptables' do, and are listed as iptables lists them", function()

@@ -233,4 +233,24 @@ num   pkts bytes target     prot opt in     out     source               destina
       "reject-with icmp-port-unreachable",
       listing.table({ chain, lan }, { chain, lan }, { verbose = true, line_numbers = true }))
   end)
+
+  it("rounds what was counted, but for -x", function()
+    local line = "-A INPUT -s 10.0.0.9 -j DROP"
+    local chain = { name = "INPUT", base = {}, policy = "accept", rules = {} }
+    for i, counts in ipairs { { 99999, 100000 }, { 100499, 9999499 }, { 9999500, 99995000000 },
+      { 0, 99995000000000000 } } do
+      chain.rules[i] = record(line, 0)
+      chain.rules[i].counter = { packets = counts[1], bytes = counts[2] }
+    end
+    local rest = " DROP       all  --  *      *       10.0.0.9             0.0.0.0/0\n"
+    local function listed(options) return listing.table({ chain }, { chain }, options) .. "\n" end
+    assert.equal("Chain INPUT (policy ACCEPT)\n"
+      .. " pkts bytes target     prot opt in     out     source               destination\n"
+      .. "99999  100K" .. rest .. " 100K 9999K" .. rest .. "  10M  100G" .. rest .. "    0 99995T" .. rest,
+      listed { verbose = true })
+    assert.equal("Chain INPUT (policy ACCEPT)\n"
+      .. "    pkts      bytes target     prot opt in     out     source               destination\n"
+      .. "   99999   100000" .. rest .. "  100499  9999499" .. rest .. " 9999500 99995000000" .. rest
+      .. "       0 99995000000000000" .. rest, listed { verbose = true, exact = true })
+  end)
 end)
