@@ -57,7 +57,7 @@ static int read_counter(lua_State *L, const struct cgroup *cg, size_t i, uint64_
 }
 
 /* Times are there without a controller where cgroup2 is, and with version 1 where cpuacct is mounted with
- * cpu. */
+ * cpu; they are gone when somebody has removed the group. */
 static void add_times(lua_State *L, const struct cgroup *cg)
 {
 	char text[4096], key[32];
@@ -65,10 +65,11 @@ static void add_times(lua_State *L, const struct cgroup *cg)
 	struct fault f;
 	int rc = cg_read(cg, "cpu.stat", text, sizeof text, &f), length = 0;
 
-	if (rc < 0 && rc != -ENOTSUP)
+	if (rc == -ENOTSUP || rc == -ENOENT || rc == -ENODEV)
+		return;
+	if (rc < 0)
 		box_raise(L, &f);
-	for (const char *s = rc < 0 ? "" : text; sscanf(s, "%31s %lld%n", key, &value, &length) == 2;
-	     s += length) {
+	for (const char *s = text; sscanf(s, "%31s %lld%n", key, &value, &length) == 2; s += length) {
 		if (strcmp(key, "usage_usec") && strcmp(key, "user_usec") && strcmp(key, "system_usec"))
 			continue;
 		lua_pushfstring(L, "cpu.%s", key);

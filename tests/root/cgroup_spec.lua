@@ -284,6 +284,15 @@ describe("luabox.sys.cgroup #root #cgroup", function()
     assert.is_true(stat["cpu.usage_usec"] > 0)
   end)
 
+  test("has used nothing that is known once somebody has removed it", function()
+    local group = create { ["pids.max"] = 300 }
+    for _, path in ipairs(group:paths()) do assert.is_truthy(os.execute("rmdir " .. path)) end
+    local stat, by = group:stat(), group:killed_by()
+    group:remove()
+    assert.same({}, stat)
+    assert.is_nil(by)
+  end)
+
   test("kills a hundred that ignore SIGTERM", function()
     local group = create { ["pids.max"] = 300 }
     inside(group, "for i in $(seq 100); do (trap '' TERM HUP INT; exec setsid sleep 1000) & done")
