@@ -20,8 +20,10 @@ int mnt_refuse_root(int error, const char *path, struct fault *f);
 int mnt_settle(int tree, uint64_t attributes, int *late, struct fault *f);
 int mnt_settle_late(int tree, uint64_t attributes, int late, struct fault *f);
 
-/* A directory of the overlay's layers, or of their stage. */
 int mnt_open_directory(int dirfd, const char *path, struct fault *f);
+
+/* Opens the upper layer's two directories, those given or the stage's. Returns 0 or -errno. */
+int mnt_open_upper(const struct mnt_root *r, int stage, int *upper, int *work, struct fault *f);
 
 /* The overlay over 'tree', the topmost of the lower layers, detached. */
 int mnt_overlay_root(const struct mnt_root *r, int tree, int late, struct fault *f);

@@ -45,6 +45,15 @@ int mnt_make_layers(int stage, struct fault *f)
 	return 0;
 }
 
+int mnt_open_upper(const struct mnt_root *r, int stage, int *upper, int *work, struct fault *f)
+{
+	*upper = r->upper ? mnt_open_directory(AT_FDCWD, r->upper, f) : mnt_open_directory(stage, "upper", f);
+	if (*upper < 0)
+		return *upper;
+	*work = r->work ? mnt_open_directory(AT_FDCWD, r->work, f) : mnt_open_directory(stage, "work", f);
+	return *work < 0 ? *work : 0;
+}
+
 static int make_stage(uint64_t size, struct fault *f)
 {
 	cleanup_fd int stage = -1;
@@ -213,12 +222,9 @@ static int make_overlay(const struct mnt_root *r, int stage, struct fault *f)
 	struct layers l;
 	int rc;
 
-	upper = r->upper ? mnt_open_directory(AT_FDCWD, r->upper, f) : mnt_open_directory(stage, "upper", f);
-	if (upper < 0)
-		return upper;
-	work = r->work ? mnt_open_directory(AT_FDCWD, r->work, f) : mnt_open_directory(stage, "work", f);
-	if (work < 0)
-		return work;
+	rc = mnt_open_upper(r, stage, &upper, &work, f);
+	if (rc < 0)
+		return rc;
 	l = (struct layers){ r, stage, upper, work };
 	rc = mount_layers(&l, set_by_descriptors, f);
 	if (rc == -EINVAL || rc == -EOPNOTSUPP) /* the latter before Linux 6.5 */

@@ -165,13 +165,10 @@ static int layers_on(const struct mnt_root *r, int stage, const struct place *to
 	cleanup_fd int upper = -1, work = -1;
 	int rc = open_lowers(r, stage, &lowers, f);
 
+	rc = rc < 0 ? rc : mnt_open_upper(r, stage, &upper, &work, f);
 	if (rc < 0)
 		return rc;
-	upper = r->upper ? mnt_open_directory(AT_FDCWD, r->upper, f) : mnt_open_directory(stage, "upper", f);
-	if (upper < 0)
-		return upper;
-	work = r->work ? mnt_open_directory(AT_FDCWD, r->work, f) : mnt_open_directory(stage, "work", f);
-	rc = work < 0 ? work : mount_overlay(r, &lowers, upper, work, top, f);
+	rc = mount_overlay(r, &lowers, upper, work, top, f);
 	if (rc == -EINVAL || rc == -ELOOP)
 		detect_overlay(r->upper, r->work, f);
 	return rc;
