@@ -131,13 +131,16 @@ local function rule_of(where, version, table_name, chain, words)
   return command.rule
 end
 
--- Adds one rule, at a number or at the end.
-local function add_one(self, where, o, table_name, chain, target, at)
-  local version, words = nat_words.version(o), nat_words.of(o)
+-- Reads options and the words of a target as a rule.
+local function read_rule(where, o, table_name, chain, target)
+  local words = nat_words.of(o)
   table.move(target, 1, #target, #words + 1, words)
-  local rule = rule_of(where, version, table_name, chain, words)
-  check_open(self, where)
-  local t = self.store:table(version, table_name)
+  return rule_of(where, nat_words.version(o), table_name, chain, words)
+end
+
+-- Adds one rule, at a number or at the end.
+local function add_rule(self, rule, table_name, chain, at)
+  local t = self.store:table(rule.version, table_name)
   local change = self.store:change()
   local record = change:add(t, t.chains[chain], rule, at)
   change:commit()
@@ -180,9 +183,10 @@ function nat_methods:masquerade(o)
   local target = { "-j", "MASQUERADE" }
   if o.ports then table.move({ "--to-ports", tostring(o.ports) }, 1, 2, 3, target) end
   if o.random then target[#target + 1] = "--random" end
-  local rule = add_one(self, "masquerade", o, "nat", "POSTROUTING", target)
-  switch_on(self, FORWARDING[nat_words.version(o)])
-  return rule
+  local rule = read_rule("masquerade", o, "nat", "POSTROUTING", target)
+  check_open(self, "masquerade")
+  switch_on(self, FORWARDING[rule.version])
+  return add_rule(self, rule, "nat", "POSTROUTING")
 end
 
 local accept_spec = nat_words.with {
@@ -214,7 +218,9 @@ local accept_spec = nat_words.with {
 -- rules:accept { oifname = "br0", ct_state = "established,related" }
 function nat_methods:accept(o)
   o = options.check(accept_spec, o, "accept")
-  return add_one(self, "accept", o, "filter", o.chain, { "-j", "ACCEPT" }, o.first and 1 or nil)
+  local rule = read_rule("accept", o, "filter", o.chain, { "-j", "ACCEPT" })
+  check_open(self, "accept")
+  return add_rule(self, rule, "filter", o.chain, o.first and 1 or nil)
 end
 
 local publish_spec = {

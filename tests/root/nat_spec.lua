@@ -150,6 +150,18 @@ describe("luabox.nat #root #nft", function()
     assert.equal("0", forwarding())
   end)
 
+  it("makes no masquerade where forwarding cannot be had", function()
+    local switch = require "luabox.nat_switch"
+    local on = switch.on
+    finally(function() switch.on = on end)
+    function switch.on() require("luabox.error").raise { op = "set sysctl", code = "EROFS" } end
+    local rules <close> = nat.new()
+    assert.equal("set sysctl: Read-only file system (EROFS)",
+      spec.refused(rules.masquerade, rules, { oifname = "eth0" }))
+    assert.same({}, rules:list())
+    assert.equal("", ruleset())
+  end)
+
   it("works in another network namespace, and only there", function()
     local ns <close> = namespace.create "net"
     do
