@@ -2,9 +2,11 @@ local lab = require "nat_lab"
 local namespace = require "luabox.sys.namespace"
 local nat = require "luabox.nat"
 local net = require "luabox.sys.net"
+local nft = require "luabox.sys.nft"
 local process = require "luabox.sys.process"
 local refusal = require "refusal"
 local spec = require "spec"
+local system = require "luabox.sys.system"
 
 local function lines_of(list)
   local lines = {}
@@ -170,20 +172,20 @@ describe("luabox.nat #root #nft", function()
       socket:address_add { link = "br0", address = "172.18.0.1/24" }
       local rules <close> = nat.new { namespace = ns }
       rules:publish { ports = { "3033:3000" }, to = "172.18.0.2" }
-      assert.equal("1", require("luabox.sys.system").sysctl("net.ipv4.ip_forward", ns))
+      assert.equal("1", system.sysctl("net.ipv4.ip_forward", ns))
       assert.equal("0", forwarding())
       assert.equal("", ruleset())
       assert.equal(6, #rules:list())
     end
-    assert.equal("0", require("luabox.sys.system").sysctl("net.ipv4.ip_forward", ns))
-    local nft <close> = require("luabox.sys.nft").socket(ns)
-    assert.same({}, nft:tables())
+    assert.equal("0", system.sysctl("net.ipv4.ip_forward", ns))
+    local socket <close> = nft.socket(ns)
+    assert.same({}, socket:tables())
   end)
 
   it("leaves forwarding on in another namespace until nobody needs it", function()
     local ns <close> = namespace.create "net"
     local again <close> = namespace.open("net", "/proc/self/fd/" .. ns:fileno())
-    local function there() return require("luabox.sys.system").sysctl("net.ipv4.ip_forward", ns) end
+    local function there() return system.sysctl("net.ipv4.ip_forward", ns) end
     local one = nat.new { namespace = ns }
     local other = nat.new { namespace = again }
     one:masquerade { oifname = "eth0" }
@@ -207,7 +209,6 @@ describe("luabox.nat #root #nft", function()
   end)
 
   it("has tables without an owner taken back where the kernel knows no owners", function()
-    local nft = require "luabox.sys.nft"
     local socket = nft.socket
     -- as before Linux 5.12
     nft.socket = function(...)
@@ -250,7 +251,7 @@ describe("luabox.nat #root #nft", function()
   end
 
   it("claims what it publishes, until that is deleted", function()
-    local bridge <close> = with_bridge() -- luacheck: ignore
+    local _ <close> = with_bridge()
     local rules <close> = nat.new()
     local published = rules:publish { ports = { "3033:3000", "53:53/udp" }, to = "172.18.0.2" }
     assert.is_truthy(tostring(published):find("-t nat -A PREROUTING -p tcp -m addrtype --dst-type LOCAL -m tcp "
