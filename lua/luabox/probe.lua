@@ -88,15 +88,13 @@ function sentences.ping(r)
   return text .. ": " .. said(r.replies[#r.replies])
 end
 
-function sentences.tcp(r)
-  local text = ("%s port %d: "):format(r.address, r.port)
-  return text .. (r.ok and "connected in " .. milliseconds(r.time) or said(r))
+local function port_sentence(good)
+  return function(r)
+    return ("%s port %d: %s"):format(r.address, r.port, r.ok and good .. milliseconds(r.time) or said(r))
+  end
 end
 
-function sentences.udp(r)
-  local text = ("%s port %d: "):format(r.address, r.port)
-  return text .. (r.ok and "answered in " .. milliseconds(r.time) or said(r))
-end
+sentences.tcp, sentences.udp = port_sentence "connected in ", port_sentence "answered in "
 
 function sentences.http(r)
   local text = ("%s: "):format(r.url)
