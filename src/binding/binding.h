@@ -177,6 +177,9 @@ int box_poll(lua_State *L, struct pollfd *fds, nfds_t count, int64_t deadline);
 /* The deadline 'seconds' from now; negative means none (-1). */
 int64_t box_deadline(double seconds);
 
+/* A duration in seconds at 'arg', as a deadline; -1 if it is absent. */
+int64_t box_check_deadline(lua_State *L, int arg);
+
 /* Lets a pending Lua hook run: to be called when a system call gave EINTR. */
 void box_run_hooks(lua_State *L);
 

@@ -121,7 +121,7 @@ assert(packets:next(0) == nil)
 static int packets_next(lua_State *L)
 {
 	struct packets *p = check_self(L);
-	int64_t deadline = earlier(box_deadline(luaL_optnumber(L, 2, -1)), p->deadline);
+	int64_t deadline = earlier(box_check_deadline(L, 2), p->deadline);
 	struct pollfd fd = { .fd = p->h.fd, .events = POLLIN };
 	struct pcap_packet packet;
 	struct fault f;

@@ -11,7 +11,6 @@ that), `icmp` ("host-unreachable", in nft's words) and `mtu` where a packet was 
 #include "kernel/probe.h"
 
 #include <errno.h>
-#include <math.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -344,18 +343,17 @@ time
 */
 static int wait_for(lua_State *L)
 {
-	double seconds = luaL_optnumber(L, 3, -1);
+	int64_t deadline = box_check_deadline(L, 3);
 	struct pollfd *polls;
 	nfds_t reads, all;
 
 	luaL_checktype(L, 1, LUA_TTABLE);
 	luaL_checktype(L, 2, LUA_TTABLE);
-	luaL_argcheck(L, lua_isnoneornil(L, 3) || (!isnan(seconds) && seconds >= 0), 3, "0 or more");
 	lua_settop(L, 2);
 	polls = lua_newuserdatauv(L, (lua_rawlen(L, 1) + lua_rawlen(L, 2)) * sizeof *polls + 1, 0);
 	reads = add_polls(L, 1, POLLIN, polls);
 	all = reads + add_polls(L, 2, POLLOUT, polls + reads);
-	box_poll(L, polls, all, box_deadline(seconds));
+	box_poll(L, polls, all, deadline);
 	lua_newtable(L);
 	add_ready(L, 1, polls, reads);
 	add_ready(L, 2, polls + reads, all - reads);

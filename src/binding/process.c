@@ -84,15 +84,6 @@ struct process *process_check(lua_State *L, int arg)
 	return box_handle_check(L, arg, PROCESS_TYPE);
 }
 
-int64_t process_check_deadline(lua_State *L, int arg)
-{
-	lua_Number seconds = luaL_optnumber(L, arg, -1);
-
-	if (!lua_isnoneornil(L, arg) && !(seconds >= 0))
-		luaL_argerror(L, arg, "a timeout is 0 seconds or more");
-	return box_deadline(seconds);
-}
-
 /* Raises what the child reports; 'where' is what comes before the step in the context. */
 static int raise_report(lua_State *L, const struct proc_report *r, const char *where)
 {
@@ -342,7 +333,7 @@ static int process_wait(lua_State *L)
 {
 	struct process *p = process_check(L, 1);
 
-	if (process_wait_list(L, &p, 1, process_check_deadline(L, 2)) < 0)
+	if (process_wait_list(L, &p, 1, box_check_deadline(L, 2)) < 0)
 		lua_pushnil(L);
 	else
 		process_push_end(L, &p->end);
@@ -526,7 +517,7 @@ assert(luabox.sys.process.wait_any { p, q } == q)
 */
 static int process_wait_any(lua_State *L)
 {
-	int64_t deadline = process_check_deadline(L, 2);
+	int64_t deadline = box_check_deadline(L, 2);
 	struct process **list;
 	int count, found;
 

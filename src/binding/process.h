@@ -78,9 +78,6 @@ int process_exit(lua_State *L);
 /* Pushes what the body returned, or raises its error. */
 int process_push_result(lua_State *L, struct process *p);
 
-/* A duration in seconds at 'arg', as a deadline; -1 if it is absent. */
-int64_t process_check_deadline(lua_State *L, int arg);
-
 /* process.communicate (process_io.c) */
 int process_communicate(lua_State *L);
 

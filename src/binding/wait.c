@@ -27,6 +27,14 @@ int64_t box_deadline(double seconds)
 	return now() + (int64_t)(seconds * (double)NANO);
 }
 
+int64_t box_check_deadline(lua_State *L, int arg)
+{
+	lua_Number seconds = luaL_optnumber(L, arg, -1);
+
+	luaL_argcheck(L, lua_isnoneornil(L, arg) || seconds >= 0, arg, "a timeout is 0 seconds or more");
+	return box_deadline(seconds);
+}
+
 static int no_op(lua_State *L)
 {
 	(void)L;

@@ -317,6 +317,15 @@ describe("luabox.pcap #root", function()
     assert.is_nil(replies:next())
   end)
 
+  it("waits for no time that is none", function()
+    do
+      local packets <close> = luabox.sys.pcap.open { link = "any" }
+      packets:save(path)
+    end
+    local none <close> = luabox.sys.pcap.read(path)
+    for _, seconds in ipairs { -1, 0 / 0 } do contains(refused(none.next, none, seconds), "0 seconds or more") end
+  end)
+
   it("says why a file cannot be read", function()
     assert.equal("ENOENT", spec.failure(luabox.pcap.read, path).code)
     spec.write(path, "no packets")

@@ -34,7 +34,7 @@ describe("luabox.sys.probe", function()
     assert.matches("a list of open luabox.sys.probe expected", refused(probe.wait, { udp }, {}), 1, true)
     assert.matches("a list of open luabox.sys.probe expected", refused(probe.wait, {}, { 1 }), 1, true)
     for _, seconds in ipairs { -1, 0 / 0 } do
-      assert.matches("0 or more", refused(probe.wait, {}, {}, seconds), 1, true)
+      assert.matches("0 seconds or more", refused(probe.wait, {}, {}, seconds), 1, true)
     end
     assert.same({}, probe.wait({}, {}, 0))
   end)
