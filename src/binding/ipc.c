@@ -58,6 +58,7 @@ static int ipc_create_lua(lua_State *L)
 	struct create_options o = { .mode = "600" };
 	enum ipc_kind kind = check_kind(L);
 	struct fault f;
+	mode_t mode;
 	int id;
 
 	if (!lua_isnoneornil(L, 2))
@@ -70,7 +71,10 @@ static int ipc_create_lua(lua_State *L)
 		o.size = 4096;
 	if (kind == IPC_SEMAPHORES && !o.count)
 		o.count = 1;
-	id = ipc_create(kind, (size_t)(o.size + o.count), box_file_mode(L, 2, "mode", o.mode) & 0777, &f);
+	mode = box_file_mode(L, 2, "mode", o.mode);
+	if (mode > 0777)
+		box_option_error(L, 2, NULL, "mode", "'%s' has bits that only files have", o.mode);
+	id = ipc_create(kind, (size_t)(o.size + o.count), mode, &f);
 	if (id < 0)
 		return box_raise(L, &f);
 	lua_pushinteger(L, id);

@@ -90,6 +90,8 @@ describe("luabox.sys.ipc #root", function()
     assert.matches("option 'size': is of memory only", refused(ipc.create, "queue", { size = 1 }), 1, true)
     assert.matches("option 'count': is of semaphores only", refused(ipc.create, "memory", { count = 1 }), 1, true)
     assert.matches("option 'mode': '9' is no mode", refused(ipc.create, "queue", { mode = "9" }), 1, true)
+    assert.matches("option 'mode': '4600' has bits that only files have",
+      refused(ipc.create, "queue", { mode = "4600" }), 1, true)
     assert.matches("id out of range", refused(ipc.remove, "queue", -1), 1, true)
     assert.same({}, ipc.list "queue")
   end)
