@@ -135,6 +135,7 @@ local function configure(self, namespace, index)
 end
 
 local NAMESPACE = { "object", is = "luabox.namespace", required = true }
+local WEAK = { __mode = "v" }
 local INDEX = { "integer", default = LOOPBACK + 1, min = LOOPBACK + 1, max = 2147483647 }
 
 --- Connects a network namespace: one message makes the pair of links, one end a port of the switch, the other born in
@@ -159,7 +160,7 @@ function endpoint_methods:connect(namespace, index)
   }
   configure(self, namespace, index)
   network:settle(port)
-  self.connected = setmetatable({ namespace }, { __mode = "v" })
+  self.connected = setmetatable({ namespace }, WEAK)
 end
 
 --- The namespace that was connected; nobody is kept from closing it.

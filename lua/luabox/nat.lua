@@ -155,7 +155,7 @@ local function switch_on(self, name)
   self.sysctls[name] = true
 end
 
-local masquerade_spec = nat_words.with { ports = nat_words.matches.dport, random = { "boolean" } }
+local masquerade_spec = nat_words.with { ports = nat_words.one, random = { "boolean" } }
 masquerade_spec.iifname = nil
 
 --- Lets machines behind the host go out with the host's address: MASQUERADE in POSTROUTING. Forwarding is on as long

@@ -5,11 +5,13 @@
 
 local M = {}
 
-local ONE = { "any", { "string", min = 1 }, { "integer" } }
-local VALUE = { "any", { "string", min = 1 }, { "integer" }, { "list", min = 1, of = ONE } }
+--- The description of a single value, for luabox.options.
+M.one = { "any", { "string", min = 1 }, { "integer" } }
 
---- The descriptions of what a rule compares, for luabox.options.
-M.matches = {
+local VALUE = { "any", { "string", min = 1 }, { "integer" }, { "list", min = 1, of = M.one } }
+
+-- What a rule compares.
+local MATCHES = {
   saddr = VALUE, daddr = VALUE, iifname = VALUE, oifname = VALUE, protocol = VALUE, sport = VALUE, dport = VALUE,
   ct_state = VALUE, comment = { "string", min = 1, max = 127 },
   version = {
@@ -21,12 +23,12 @@ M.matches = {
   },
 }
 
---- A copy of the descriptions with more.
+--- The descriptions of what a rule compares, for luabox.options, and more.
 -- @tparam table more
 -- @treturn table
 function M.with(more)
   local spec = {}
-  for name, description in pairs(M.matches) do spec[name] = description end
+  for name, description in pairs(MATCHES) do spec[name] = description end
   for name, description in pairs(more) do spec[name] = description end
   return spec
 end
@@ -64,7 +66,7 @@ local function add_ports(words, o, name)
 end
 
 --- The words of what a rule compares.
--- @tparam table o as `matches` describes it
+-- @tparam table o as `with` describes it
 -- @treturn {string,...}
 -- @usage
 -- local words = luabox.nat_words.of { saddr = "10.0.0.0/24", oifname = { "!=", "br0" } }

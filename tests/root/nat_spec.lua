@@ -128,6 +128,7 @@ describe("luabox.nat #root #nft", function()
       { "accept", { saddr = "10.0.0.300" }, "#1 (-s: '10.0.0.300' is not an address)" },
       { "accept", { dport = 80 }, "#1 ('--dport' is not an option that luabox knows here; ports need -p tcp or -p udp "
         .. "before them)" },
+      { "masquerade", { ports = { 80, 90 } }, "#1 (option 'ports': string or integer expected, got table)" },
       { "accept", { chian = "INPUT" }, "#1 (unknown option 'chian'; did you mean 'chain'?)" },
       { "accept", { chain = "INPUT", oifname = "eth0" }, "#1 ('-o' has no place in INPUT)" },
       { "masquerade", { version = 5 }, "#1 (option 'version': 5 is no version of IP; expected 4 or 6)" },
