@@ -53,7 +53,8 @@ local function resolve(targets)
     local pid, namespace, problem = find.one(target)
     if problem then return nil, problem end
     handles[#handles + 1] = namespace
-    if tonumber(target) then names[("process %d"):format(pid)] = pid else names[target] = pid or namespace end
+    local label = math.tointeger(tonumber(target)) and ("process %d"):format(pid) or target
+    names[label] = pid or namespace
   end
   return next(names) and names or nil, nil, handles
 end

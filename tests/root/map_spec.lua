@@ -341,8 +341,12 @@ if is_program then
     end)
 
     it("keeps to what is named", function()
-      local blue <close> = luabox.ns.create "blue"
-      finally(function() luabox.ns.delete "blue" end)
+      local blue <close>, number = luabox.ns.create "blue", luabox.ns.create "1.5"
+      finally(function()
+        number:close()
+        luabox.ns.delete "blue"
+        luabox.ns.delete "1.5"
+      end)
       local red <close> = namespace.create "net"
       veth(blue, "eth0", "10.1.0.1/24", red, "eth9", "10.1.0.2/24")
       local text = program.run { "map", "blue" }
@@ -350,6 +354,7 @@ if is_program then
       assert.matches("eth9  up  10.1.0.2/24", text, 1, true)
       assert.is_nil(text:find("host", 1, true))
       assert.equal(text, (program.run { "map", "--", "blue" }))
+      assert.matches("1.5 · ", (program.run { "map", "1.5" }), 1, true)
       local _, err, status = program.run { "map", "--", "--json" }
       assert.equal(1, status)
       assert.matches("with the name '--json'", err, 1, true)
