@@ -42,9 +42,10 @@ mkdir -p $1/bin $1/proc $1/dev $1/sys $1/etc $1/tmp $1/volume && cp /bin/busybox
 for a in sh cat ls ip sed grep cut env uname pwd sleep; do ln -s busybox $1/bin/$a; done
 ]]
 
+-- Not in which cgroup luabox has made its own: where one may not be looked at it takes the next one further up.
 local SHOW_LIMITS = [[
 local file <close> = assert(io.open(("/proc/%d/cgroup"):format(box:pid())))
-print((file:read("a"):gsub("luabox[%w-]*", "")))
+print((file:read("a"):gsub("[^:\n]*luabox[%w-]*", "")))
 print(box.cgroup:get "memory.max", box.cgroup:get "pids.max", box.cgroup:get "cpu.max")
 ]]
 

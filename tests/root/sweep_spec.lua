@@ -35,11 +35,9 @@ end
 -- What undoes, and fails, is left to `luabox gc`.
 local UNDOES = { rmdir = true, umount2 = true, unlink = true, unlinkat = true }
 
--- Errors that mean something to luabox: others hold the lock; this kernel has no overlay for it; a cgroup may not be
--- looked at, and the next one further up is taken.
+-- Errors that mean something to luabox: others hold the lock; this kernel has no overlay for it.
 local function means_something(call, code)
   return call.kind == "flock" and code == "EAGAIN" or call.kind == "fsopen" and code == "EPERM"
-    or code == "EPERM" and inject.where(call):find("cgroup_parent.c", 1, true)
 end
 
 -- ---- one run ----
