@@ -7,7 +7,7 @@ local spec = require "spec"
 local system = require "system"
 
 local namespace, net, process = luabox.sys.namespace, luabox.sys.net, luabox.sys.process
-local refused = spec.refused
+local refused, set_sysctl = spec.refused, luabox.sys.system.set_sysctl
 
 local function contains(text, part)
   assert.is_truthy(text:find(part, 1, true), ("%q is not in %q"):format(part, text))
@@ -32,6 +32,9 @@ describe("luabox.pcap #root", function()
 
   before_each(function()
     left, right = namespace.create "net", namespace.create "net"
+    for _, ns in ipairs { left, right } do -- with IPv6 they would speak by themselves
+      if spec.exists "/proc/sys/net/ipv6" then set_sysctl("net.ipv6.conf.default.disable_ipv6", 1, ns) end
+    end
     local on_left <close> = net.socket(left)
     on_right = net.socket(right)
     on_left:link_add { kind = "veth", name = "eth0", up = true, peer = { name = "eth1", netns = right } }

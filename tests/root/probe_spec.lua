@@ -37,7 +37,7 @@ end
 local function insist(kind, target, ...)
   local arguments, r = table.pack(...), nil
   local o = arguments[arguments.n]
-  o.namespace, o.timeout = "c", 1
+  o.namespace, o.timeout = o.namespace or "c", 1
   spec.eventually(function()
     r = probe[kind](target, table.unpack(arguments))
     return r.error ~= "ETIMEDOUT"
@@ -167,7 +167,7 @@ describe("probe.ping #root #nft #ipv6", function()
   it("tells what its own side refuses", function()
     local _ <close> = new_world()
     both(function()
-      assert.equal("ENETUNREACH", probe.ping("10.200.0.1", { namespace = "out" }).error)
+      assert.equal("ENETUNREACH", insist("ping", "10.200.0.1", { namespace = "out" }).error)
       rules("c", "output", "icmp type echo-request drop")
       assert.equal("EPERM", probe.ping("10.9.0.2", { namespace = "c" }).error)
       rules("c", "output")
@@ -221,8 +221,8 @@ describe("probe.tcp and udp #root #nft #ipv6", function()
         assert.same({ "EHOSTUNREACH", "time-exceeded", router }, { r.error, r.icmp, r.from })
       end
     end
-    assert.equal("ENETUNREACH", probe.tcp("10.200.0.1", 81, { namespace = "out" }).error)
-    assert.equal("ENETUNREACH", probe.udp("10.200.0.1", 81, { namespace = "out" }).error)
+    assert.equal("ENETUNREACH", insist("tcp", "10.200.0.1", 81, { namespace = "out" }).error)
+    assert.equal("ENETUNREACH", insist("udp", "10.200.0.1", 81, { namespace = "out" }).error)
   end)
 
   it("take a filter's silence for silence, and its refusal for one", function()
