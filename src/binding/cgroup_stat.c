@@ -28,53 +28,67 @@ int cgroup_is_there(lua_State *L, int rc, const char *name)
 	return rc < 0 ? box_fail(L, rc, "read", name) : rc;
 }
 
-/* Numbers that are read only; 'v1' is version 1's file and key. */
+/* Numbers that have a file each; 'v1' is version 1's. */
 static const struct {
 	const char *name;
 	enum cg_controller controller;
-	const char *v2, *v2_key, *v1, *v1_key;
-} counters[] = {
-	{ "memory.current", CG_MEMORY, "memory.current", NULL, "memory.usage_in_bytes", NULL },
-	{ "memory.peak", CG_MEMORY, "memory.peak", NULL, "memory.max_usage_in_bytes", NULL },
-	{ "memory.oom_kill", CG_MEMORY, "memory.events", "oom_kill", "memory.oom_control", "oom_kill" },
-	{ "pids.current", CG_PIDS, "pids.current", NULL, "pids.current", NULL },
-	{ "pids.refused", CG_PIDS, "pids.events", "max", "pids.events", "max" },
-	{ "cpu.periods", CG_CPU, "cpu.stat", "nr_periods", "cpu.stat", "nr_periods" },
-	{ "cpu.throttled", CG_CPU, "cpu.stat", "nr_throttled", "cpu.stat", "nr_throttled" },
+	const char *v1;
+} numbers[] = {
+	{ "memory.current", CG_MEMORY, "memory.usage_in_bytes" },
+	{ "memory.peak", CG_MEMORY, "memory.max_usage_in_bytes" },
+	{ "pids.current", CG_PIDS, "pids.current" },
 };
 
-#define COUNTERS (sizeof counters / sizeof *counters)
-
-static int read_counter(lua_State *L, const struct cgroup *cg, size_t i, uint64_t *out)
+static void add_numbers(lua_State *L, const struct cgroup *cg)
 {
-	const struct cg_dir *d = cg_dir_of(cg, counters[i].controller);
-	int rc = 0;
+	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+		const struct cg_dir *d = cg_dir_of(cg, numbers[i].controller);
+		const char *file = d && d->version == 1 ? numbers[i].v1 : numbers[i].name;
+		uint64_t value;
 
-	if (d)
-		rc = d->version == 2 ? cg_read_number(d, counters[i].v2, counters[i].v2_key, out)
-				     : cg_read_number(d, counters[i].v1, counters[i].v1_key, out);
-	return cgroup_is_there(L, rc, counters[i].name);
+		if (!cgroup_is_there(L, cg_read_number(d, file, NULL, &value), numbers[i].name))
+			continue;
+		cgroup_push_number(L, value);
+		lua_setfield(L, -2, numbers[i].name);
+	}
 }
 
-/* Times are there without a controller where cgroup2 is, and with version 1 where cpuacct is mounted with
- * cpu; they are gone when somebody has removed the group. */
-static void add_times(lua_State *L, const struct cgroup *cg)
+/* Numbers that have a line each of what cg_read reads. */
+static const struct {
+	const char *name, *file, *key;
+} lines[] = {
+	{ "cpu.usage_usec", "cpu.stat", "usage_usec" },   { "cpu.user_usec", "cpu.stat", "user_usec" },
+	{ "cpu.system_usec", "cpu.stat", "system_usec" }, { "cpu.periods", "cpu.stat", "nr_periods" },
+	{ "cpu.throttled", "cpu.stat", "nr_throttled" },  { "memory.oom_kill", "memory.events", "oom_kill" },
+	{ "pids.refused", "pids.events", "max" },
+};
+
+/* "" without the controller, and when somebody has removed the group. */
+static void read_text(lua_State *L, const struct cgroup *cg, const char *file, char *text, size_t size)
 {
-	char text[4096], key[32];
-	long long value;
 	struct fault f;
-	int rc = cg_read(cg, "cpu.stat", text, sizeof text, &f), length = 0;
+	int rc = cg_read(cg, file, text, size, &f);
 
 	if (rc == -ENOTSUP || rc == -ENOENT || rc == -ENODEV)
-		return;
-	if (rc < 0)
+		*text = '\0';
+	else if (rc < 0)
 		box_raise(L, &f);
-	for (const char *s = text; sscanf(s, "%31s %lld%n", key, &value, &length) == 2; s += length) {
-		if (strcmp(key, "usage_usec") && strcmp(key, "user_usec") && strcmp(key, "system_usec"))
+}
+
+static void add_lines(lua_State *L, const struct cgroup *cg)
+{
+	const char *file = "";
+	char text[4096];
+	uint64_t value;
+
+	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+		if (strcmp(file, lines[i].file) != 0)
+			read_text(L, cg, lines[i].file, text, sizeof text);
+		file = lines[i].file;
+		if (!cg_find_number(text, lines[i].key, &value))
 			continue;
-		lua_pushfstring(L, "cpu.%s", key);
-		lua_pushinteger(L, value);
-		lua_rawset(L, -3);
+		cgroup_push_number(L, value);
+		lua_setfield(L, -2, lines[i].name);
 	}
 }
 
@@ -91,15 +105,10 @@ cg:remove()
 int box_cgroup_stat(lua_State *L)
 {
 	const struct box_cgroup *c = check(L);
-	uint64_t value;
 
 	lua_newtable(L);
-	add_times(L, &c->cg);
-	for (size_t i = 0; i < COUNTERS; i++)
-		if (read_counter(L, &c->cg, i, &value)) {
-			cgroup_push_number(L, value);
-			lua_setfield(L, -2, counters[i].name);
-		}
+	add_lines(L, &c->cg);
+	add_numbers(L, &c->cg);
 	return 1;
 }
 
@@ -186,20 +195,11 @@ int box_cgroup_read(lua_State *L)
 
 /* ---- the limit that was met ---- */
 
+/* Where it is counted. */
 static const struct {
-	const char *counter;
+	const char *file, *key;
 	enum cg_limit limit;
-} killers[] = { { "memory.oom_kill", CG_MEMORY_MAX }, { "pids.refused", CG_PIDS_MAX } };
-
-static uint64_t counter_of(lua_State *L, const struct cgroup *cg, const char *name)
-{
-	uint64_t value = 0;
-
-	for (size_t i = 0; i < COUNTERS; i++)
-		if (!strcmp(counters[i].name, name) && read_counter(L, cg, i, &value))
-			return value;
-	return 0;
-}
+} killers[] = { { "memory.events", "oom_kill", CG_MEMORY_MAX }, { "pids.events", "max", CG_PIDS_MAX } };
 
 /***
 By which limit processes of the group were killed, or could not be made.
@@ -213,11 +213,12 @@ cg:remove()
 int box_cgroup_killed_by(lua_State *L)
 {
 	const struct box_cgroup *c = check(L);
+	char text[4096];
+	uint64_t count;
 
 	for (size_t i = 0; i < sizeof killers / sizeof *killers; i++) {
-		uint64_t count = counter_of(L, &c->cg, killers[i].counter);
-
-		if (!count)
+		read_text(L, &c->cg, killers[i].file, text, sizeof text);
+		if (!cg_find_number(text, killers[i].key, &count) || !count)
 			continue;
 		lua_createtable(L, 0, 3);
 		lua_pushstring(L, cg_limit_name(killers[i].limit));

@@ -154,6 +154,9 @@ const struct cg_dir *cg_dir_of(const struct cgroup *cg, enum cg_controller c);
  * that begins with 'key' if that is not null. Returns 1, 0 if it is not there, or -errno. */
 int cg_read_number(const struct cg_dir *d, const char *file, const char *key, uint64_t *out);
 
+/* The same of what was read. */
+int cg_find_number(const char *text, const char *key, uint64_t *out);
+
 /* Reads a file by version 2's name and in its form, whichever version has the numbers (cgroup_read.c):
  * "cpu.stat", "memory.events", "pids.events", "cpu.pressure", "memory.pressure", "io.pressure". */
 int cg_read(const struct cgroup *cg, const char *name, char *text, size_t size, struct fault *f);

@@ -50,11 +50,15 @@ static int read_text(const struct cg_dir *d, const char *file, char *text, size_
 int cg_read_number(const struct cg_dir *d, const char *file, const char *key, uint64_t *out)
 {
 	char text[4096];
-	const char *s = text;
 	int rc = d ? read_text(d, file, text, sizeof text) : 0;
 
-	if (rc <= 0)
-		return rc;
+	return rc <= 0 ? rc : cg_find_number(text, key, out);
+}
+
+int cg_find_number(const char *text, const char *key, uint64_t *out)
+{
+	const char *s = text;
+
 	while (key && s && (strncmp(s, key, strlen(key)) || s[strlen(key)] != ' ')) {
 		s = strchr(s, '\n');
 		s = s ? s + 1 : NULL;
