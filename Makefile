@@ -444,10 +444,10 @@ SOAKED = \
 check-lacking: tests ## run the tests as on kernels that lack system calls
 	@tests/lacking --build $(BUILD)
 
-soak: ## run whole the tests of which check and check-vm take a part (hours)
+soak: ## run whole the tests of which check and check-vm take a part (a day)
 	@vendor/install build test vm
 	@$(MAKE) --no-print-directory tests
-	@LUABOX_SOAK=1 LUABOX_TIMEOUT=36000 tests/run -v --build $(BUILD) --under luabox $(SOAKED)
+	@LUABOX_SOAK=1 LUABOX_TIMEOUT=86400 tests/run -v --build $(BUILD) --under luabox $(SOAKED)
 	@LUABOX_SOAK=1 tests/lacking --build $(BUILD)
 	@tests/vm/run --build $(BUILD) --mode every --all
 
