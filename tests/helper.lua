@@ -5,7 +5,6 @@ package.path = package.path .. ";tests/?.lua" -- last: tests/busted.lua is not b
 local busted = require "busted"
 local leaks = require "leaks"
 local needs = require "needs"
-local system = require "system"
 
 -- The program has the core within; lua5.4 has it from luabox.so.
 local under = os.getenv("LUABOX_UNDER")
@@ -13,28 +12,7 @@ local is_program = package.preload["luabox.sys.error"] ~= nil
 assert(under == nil or (under == "luabox") == is_program, "these tests run under another interpreter than they should")
 
 -- What the kernel frees asynchronously (a network namespace, a reaped process) gets this long.
-local GRACE = 20.0
-local PAUSE = 0.01
-
-local function in_both(lines, others)
-  local set, both = {}, {}
-  for _, line in ipairs(others) do set[line] = true end
-  for _, line in ipairs(lines) do
-    if set[line] then both[#both + 1] = line end
-  end
-  return both
-end
-
--- What differs, and goes on to.
-local function remaining(before)
-  local deadline = system.monotime() + GRACE
-  local lines = leaks.difference(before, leaks.snapshot())
-  while #lines > 0 and system.monotime() < deadline do
-    system.sleep(PAUSE)
-    lines = in_both(lines, leaks.difference(before, leaks.snapshot()))
-  end
-  return lines
-end
+local GRACE = 20
 
 -- A run's keeper ends with the run, and here with each test.
 local function end_keeper()
@@ -44,8 +22,8 @@ end
 
 local function require_nothing_left(before, what)
   end_keeper()
-  local lines = remaining(before)
-  if #lines > 0 then error(what .. " left a difference:\n" .. table.concat(lines, "\n"), 0) end
+  local left = leaks.left(before, GRACE)
+  if left ~= "" then error(what .. " left a difference:\n" .. left, 0) end
 end
 
 -- busted keeps only the last function that a test gives to `finally`; here all are called, the last first.
