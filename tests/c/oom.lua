@@ -442,6 +442,7 @@ return {
   {
     name = "the library: a container",
     lua_stride = 9,
+    c_stride = 1,
     setup = load_library,
     body = function()
       local luabox = require "luabox"
