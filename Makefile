@@ -485,7 +485,11 @@ docs: all ## make the API pages in build/docs; fails if an exported function has
 	@$(LUA) tools/from_shell.lua $(BUILD)/from-shell.md
 	@cmp -s $(BUILD)/from-shell.md docs/guide/from-shell.md || \
 		{ echo "docs/guide/from-shell.md is not what the recipes say; run make from-shell"; exit 1; }
-	ldoc --quiet --fatalwarnings --config docs/config.ld --dir $(abspath $(BUILD))/docs/api .
+	@mkdir -p $(BUILD)/docs/style # ldoc would put its own files in /tmp, and leave them there
+	@$(LUA) -e 'io.write(require "ldoc.html.ldoc_pale_css")' >$(BUILD)/docs/style/ldoc.css
+	@$(LUA) -e 'io.write(require "ldoc.html.ldoc_ltp")' >$(BUILD)/docs/style/ldoc.ltp
+	ldoc --quiet --fatalwarnings --config docs/config.ld --dir $(abspath $(BUILD))/docs/api \
+		--style $(abspath $(BUILD))/docs/style --template $(abspath $(BUILD))/docs/style .
 	mandoc -T lint -W warning docs/luabox.1
 
 from-shell: ## make docs/guide/from-shell.md of the recipes
