@@ -15,8 +15,7 @@ local function note(_, line)
 end
 
 local function write()
-  local name = ("%s/%s"):format(directory, os.tmpname():match("[^/]*$"))
-  local file <close> = io.open(name, "a")
+  local file <close> = io.open(("%s/%x"):format(directory, math.random(0)), "a") -- two may have one name
   if not file then return end
   for source, lines in pairs(seen) do
     if lines then
